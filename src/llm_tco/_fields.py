@@ -1,0 +1,165 @@
+"""The door: field definitions that convert and check what users hand in.
+
+A number is a float, or an array of draws whose axes stand in front of the month.
+Every definition refuses NaN, infinities, booleans and text, and names the field.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from llm_tco.errors import InvalidValueError
+
+FloatArray = npt.NDArray[np.float64]
+Number = float | FloatArray
+"""A number, or an array of draws of it."""
+
+
+def to_number(value: object, field: str) -> Number:
+    """Convert to float64 and refuse what is not a finite real number.
+
+    Args:
+        value: A real number, or an array of them.
+        field: Name of the field, for the error.
+
+    Returns:
+        A float, or a read-only C-contiguous float64 array.
+
+    Raises:
+        InvalidValueError: The value is not a finite number.
+    """
+    if isinstance(value, (int, float, Decimal, np.integer, np.floating)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            raise InvalidValueError(field, f"is too large for a float, got {value!r}") from None
+        if not np.isfinite(number):
+            raise InvalidValueError(field, f"must be finite, got {value}")
+        return number + 0.0
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iuf":
+        array = np.array(value, dtype=np.float64, order="C")
+        if array.ndim == 0:
+            return to_number(float(array), field)
+        if array.size == 0:
+            raise InvalidValueError(field, "is an array without draws")
+        if not np.isfinite(array).all():
+            raise InvalidValueError(field, "must be finite, got NaN or infinity among its draws")
+        array += 0.0
+        array.setflags(write=False)
+        return array
+    raise InvalidValueError(field, f"must be a number, got {value!r}")
+
+
+def check_bounds(
+    value: Number | Decimal, field: str, *, ge: float | None = None, gt: float | None = None, le: float | None = None
+) -> None:
+    """Refuse a number outside its bounds.
+
+    Raises:
+        InvalidValueError: The value, or one of its draws, is out of bounds.
+    """
+    low, high = (np.min(value), np.max(value)) if isinstance(value, np.ndarray) else (value, value)
+    if ge is not None and low < ge:
+        raise InvalidValueError(field, f"must be at least {ge:g}, got {low:g}")
+    if gt is not None and low <= gt:
+        raise InvalidValueError(field, f"must be more than {gt:g}, got {low:g}")
+    if le is not None and high > le:
+        raise InvalidValueError(field, f"must be at most {le:g}, got {high:g}")
+
+
+def number(
+    *,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    default: Any = attrs.NOTHING,
+    optional: bool = False,
+    kw_only: bool | None = None,
+) -> Any:
+    """Define a field for a number or an array of draws, within bounds.
+
+    Args:
+        ge: Least value.
+        gt: Value that must be exceeded.
+        le: Greatest value.
+        default: Default value; without one the field is required.
+        optional: Whether None may stand for "not stated".
+        kw_only: As in `attrs.field`.
+    """
+
+    def convert(value: object, attribute: attrs.Attribute[Any]) -> Any:
+        if optional and value is None:
+            return None
+        return to_number(value, attribute.name)
+
+    def validate(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is not None:
+            check_bounds(value, attribute.name, ge=ge, gt=gt, le=le)
+
+    return attrs.field(
+        default=default,
+        converter=attrs.Converter(convert, takes_field=True),  # type: ignore[call-overload]  # one-argument stub
+        validator=validate,
+        kw_only=kw_only,
+    )
+
+
+def whole(*, ge: int | None = None, default: Any = attrs.NOTHING, optional: bool = False) -> Any:
+    """Define a field for a whole number of at least `ge`."""
+
+    def convert(value: object, attribute: attrs.Attribute[Any]) -> Any:
+        if optional and value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, np.integer, np.floating)):
+            raise InvalidValueError(attribute.name, f"must be a whole number, got {value!r}")
+        if value != value or value in (float("inf"), float("-inf")) or value != int(value):
+            raise InvalidValueError(attribute.name, f"must be a whole number, got {value}")
+        return int(value)
+
+    def validate(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is not None and ge is not None and value < ge:
+            raise InvalidValueError(attribute.name, f"must be at least {ge}, got {value}")
+
+    return attrs.field(
+        default=default,
+        converter=attrs.Converter(convert, takes_field=True),  # type: ignore[call-overload]  # one-argument stub
+        validator=validate,
+    )
+
+
+def text(*, default: Any = attrs.NOTHING) -> Any:
+    """Define a field for a text that says something."""
+
+    def validate(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not isinstance(value, str) or not value.strip():
+            raise InvalidValueError(attribute.name, f"must be a text, got {value!r}")
+
+    return attrs.field(default=default, validator=validate)
+
+
+def choice(*allowed: str, default: Any = attrs.NOTHING) -> Any:
+    """Define a field for one of a few words."""
+
+    def validate(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value not in allowed:
+            words = ", ".join(repr(word) for word in allowed)
+            raise InvalidValueError(attribute.name, f"must be one of {words}, got {value!r}")
+
+    return attrs.field(default=default, validator=validate)
+
+
+def column(value: Number) -> FloatArray:
+    """Append the axis of months, so that draws broadcast against them.
+
+    Args:
+        value: A number or draws of shape `(...)`.
+
+    Returns:
+        An array of shape `(..., 1)`.
+    """
+    return np.asarray(value, dtype=np.float64)[..., None]

@@ -1,0 +1,168 @@
+"""Break-even volumes: every one, exact on whole servers.
+
+Cost is affine in the volume wherever the steps of a ledger do not change. So the search
+cuts the range of volumes until each piece has equal steps at both ends, for all options
+in one evaluation a round, then solves each pair on each piece and checks the whole
+requests beside the solution by evaluation.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import attrs
+import numpy as np
+
+from llm_tco._fields import FloatArray
+from llm_tco.analysis.crossings import Crossings, crossings
+from llm_tco.analysis.terms import Terms
+from llm_tco.components.base import Component
+from llm_tco.demand import Workload
+from llm_tco.ledger import Ledger
+from llm_tco.timeline import Timeline
+
+PARTS: Final = 12
+"""Parts into which a piece with a step in it is cut."""
+MAX_POINTS: Final = 20_000
+"""Volumes that are evaluated at most; what is left is reported as a range."""
+SMOOTH_PARTS: Final = 64
+"""Parts into which a piece is cut where a cost is curved."""
+
+
+@attrs.frozen(eq=False)
+class _Point:
+    """What is known at one volume: the cost of each option, whether it carries the load, and the steps."""
+
+    costs: FloatArray
+    feasible: np.ndarray
+    steps: bytes
+
+
+@attrs.define(eq=False)
+class VolumeSearch:
+    """Costs of several options over a range of volumes.
+
+    Attributes:
+        options: The options by name.
+        workload: The workload; its requests per month are varied.
+        timeline: The months.
+        terms: The terms.
+        low: Lowest number of requests in month 1.
+        high: Highest one.
+    """
+
+    options: Mapping[str, Component]
+    workload: Workload
+    timeline: Timeline
+    terms: Terms
+    low: int
+    high: int
+    _known: dict[int, _Point] = attrs.field(factory=dict, init=False)
+    _open: list[tuple[int, int]] = attrs.field(factory=list, init=False)
+    _smooth: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._evaluate([self.low, self.high])
+        if self._smooth:
+            grid = np.linspace(self.low, self.high, SMOOTH_PARTS + 1).round().astype(np.int64)
+            self._evaluate([int(volume) for volume in grid])
+        self._refine()
+        self._solve()
+
+    def _evaluate(self, volumes: Sequence[int]) -> None:
+        """Evaluate all options at new volumes, along a leading axis."""
+        new = sorted(set(volumes) - self._known.keys())
+        if not new:
+            return
+        workload = attrs.evolve(self.workload, requests_per_month=np.array(new, dtype=np.float64))
+        demand = workload.on(self.timeline)
+        ledgers = [self.terms.ledger(component, demand) for component in self.options.values()]
+        shape = (len(new), self.timeline.size)
+        costs, feasible = [], []
+        for ledger in ledgers:
+            flows = np.broadcast_to(self.terms.costs(ledger), shape)
+            costs.append(np.broadcast_to(self.terms.present_value(flows), len(new)))
+            carries = (np.broadcast_to(ledger.unserved, shape) <= 0).all(axis=-1)
+            feasible.append(carries & (not ledger.unpriced))
+        self._smooth |= any(ledger.smooth for ledger in ledgers)
+        steps = _steps(ledgers, shape)
+        for place, volume in enumerate(new):
+            self._known[volume] = _Point(
+                np.array([cost[place] for cost in costs]),
+                np.array([able[place] for able in feasible]),
+                steps[place].tobytes(),
+            )
+
+    def _refine(self) -> None:
+        """Cut the range until each piece has equal steps at both ends, or ends that are neighbours."""
+        pieces = list(itertools.pairwise(sorted(self._known)))
+        while True:
+            uneven = [
+                (low, high)
+                for low, high in pieces
+                if high - low > 1 and self._known[low].steps != self._known[high].steps
+            ]
+            room = MAX_POINTS - len(self._known)
+            if not uneven or room <= 0:
+                self._open = uneven
+                return
+            cuts = [_cut(low, high) for low, high in uneven]
+            self._evaluate([volume for cut in cuts for volume in cut])
+            pieces = [piece for cut in cuts for piece in itertools.pairwise(cut)]
+
+    def _solve(self) -> None:
+        """Evaluate the whole requests beside each solution of each pair on each affine piece."""
+        while True:
+            volumes = np.array(sorted(self._known), dtype=np.float64)
+            costs = np.array([self._known[int(volume)].costs for volume in volumes])
+            beside: set[int] = set()
+            for a, b in itertools.combinations(range(len(self.options)), 2):
+                difference = costs[:, a] - costs[:, b]
+                change = np.flatnonzero(
+                    (np.sign(difference[1:]) != np.sign(difference[:-1])) & (np.diff(volumes) > 1)
+                )
+                low, high = volumes[change], volumes[change + 1]
+                slope = difference[change] / (difference[change] - difference[change + 1])
+                solution = np.clip(np.floor(low + slope * (high - low)), low, high - 1)
+                beside.update(int(volume) for volume in np.concatenate([solution, solution + 1]))
+            if beside <= self._known.keys():
+                return
+            self._evaluate(sorted(beside))
+
+    def pair(self, a: str, b: str) -> Crossings:
+        """Give every change of the cheaper of two options over the volumes."""
+        names = list(self.options)
+        points = sorted(self._known)
+        first, second = names.index(a), names.index(b)
+        costs = np.array([self._known[volume].costs for volume in points])
+        feasible = np.array([self._known[volume].feasible for volume in points])
+        within = self._open
+        if self._smooth:
+            within = within + [
+                (low, high)
+                for low, high in itertools.pairwise(points)
+                if high - low > 1 and np.sign(np.subtract(*costs[points.index(low), [first, second]]))
+                != np.sign(np.subtract(*costs[points.index(high), [first, second]]))
+            ]
+        return crossings(
+            (a, b),
+            points,
+            (costs[:, first], costs[:, second]),
+            (feasible[:, first], feasible[:, second]),
+            open_end=True,
+            within=tuple(sorted(set(within))),
+        )
+
+
+def _cut(low: int, high: int) -> list[int]:
+    """Cut a range of whole numbers into parts of nearly equal size."""
+    parts = min(PARTS, high - low)
+    return [low + (high - low) * part // parts for part in range(parts + 1)]
+
+
+def _steps(ledgers: Sequence[Ledger], shape: tuple[int, int]) -> FloatArray:
+    """Gather the steps of all ledgers, one row for each volume."""
+    rows = [np.broadcast_to(step, shape) for ledger in ledgers for step in ledger.steps.values()]
+    return np.concatenate([np.zeros((shape[0], 1)), *rows], axis=-1) + 0.0

@@ -1,0 +1,348 @@
+"""Comparing options: every figure is read from their ledgers, by one code path."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import attrs
+import numpy as np
+
+from llm_tco._fields import FloatArray, Number
+from llm_tco.analysis.breakeven import VolumeSearch
+from llm_tco.analysis.crossings import Crossings, crossings
+from llm_tco.analysis.terms import Terms
+from llm_tco.catalog.records import Record
+from llm_tco.components.base import Component
+from llm_tco.demand import Demand, Workload
+from llm_tco.errors import InfeasibleError, InvalidValueError, suggest
+from llm_tco.finance.discounting import annual_rate, as_float, npv
+from llm_tco.finance.returns import Irr, discounted_payback, irr_report, payback, profitability_index, roi
+from llm_tco.ledger import Ledger
+from llm_tco.money import ExchangeRates
+from llm_tco.timeline import Timeline
+from llm_tco.units import TOKENS_PER_MTOK
+
+SEARCH_FACTOR: Final = 100
+"""How far above the stated volume break-even volumes are sought, unless said otherwise."""
+
+
+@attrs.frozen(kw_only=True, slots=False, eq=False)
+class Option:
+    """What one way to serve the demand costs. With draws, figures are arrays of shape `(...)`.
+
+    Attributes:
+        name: What it is called.
+        component: The component.
+        demand: The users' demand.
+        terms: The terms.
+        ledger: Its ledger, settled at the horizon and in the currency of the terms.
+    """
+
+    name: str
+    component: Component
+    demand: Demand
+    terms: Terms
+    ledger: Ledger
+
+    @functools.cached_property
+    def cash(self) -> FloatArray:
+        """Costs in cash, without benefits: index 0 is the day of purchase. Shape `(..., T + 1)`."""
+        return self.terms.costs(self.ledger)
+
+    @functools.cached_property
+    def net_cash(self) -> FloatArray:
+        """Costs less benefits in cash, shape `(..., T + 1)`."""
+        return self.ledger.amounts(self.terms.currency)
+
+    @functools.cached_property
+    def accrual(self) -> FloatArray:
+        """Expenses less benefits as recognised, shape `(..., T + 1)`."""
+        return self.ledger.amounts(self.terms.currency, basis="accrual")
+
+    @property
+    def upfront(self) -> Number:
+        """What is paid on the day of purchase."""
+        return as_float(self.cash[..., 0])
+
+    @property
+    def monthly(self) -> Number:
+        """Mean cost of a month after the day of purchase: upfront + monthly × months = tco."""
+        return as_float(_sum(self.cash[..., 1:]) / self.demand.timeline.months)
+
+    @property
+    def tco(self) -> Number:
+        """Total cost of ownership over the horizon: the sum of all costs, without benefits."""
+        return as_float(_sum(self.cash))
+
+    @property
+    def net(self) -> Number:
+        """Total cost of ownership less benefits."""
+        return as_float(_sum(self.net_cash))
+
+    @property
+    def npv_cost(self) -> Number:
+        """Present value of all costs, without benefits."""
+        return as_float(self.terms.present_value(self.cash))
+
+    @property
+    def cost_per_request(self) -> Number | None:
+        """Levelised cost of a request: present value of the costs over that of the requests."""
+        return self._levelised(self.demand.requests)
+
+    @property
+    def cost_per_mtok(self) -> Number | None:
+        """Levelised cost of a million tokens, prompt and generated ones together."""
+        return self._levelised(self.demand.tokens / TOKENS_PER_MTOK)
+
+    def _levelised(self, quantity: FloatArray) -> Number | None:
+        """Divide by the users' demand; None where there is none."""
+        divisor = self.terms.present_value(quantity)
+        if np.any(divisor <= 0):
+            return None
+        return as_float(np.asarray(self.npv_cost / divisor))
+
+    @property
+    def unserved(self) -> FloatArray:
+        """Requests that nobody carries in each month, shape `(..., T + 1)`."""
+        return self.ledger.unserved
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it carries the whole load, at known prices, in every draw."""
+        return not self.ledger.unpriced and not bool(np.any(self.unserved > 0))
+
+    def categories(self) -> dict[str, Number]:
+        """Give the cost of each category, without benefits; they sum to the tco."""
+        costs = self.ledger.where(lambda line: line.is_money and not line.benefit)
+        groups = costs.by(lambda line: line.category)
+        return {name: as_float(_sum(group.amounts(self.terms.currency))) for name, group in groups.items()}
+
+    def quantities(self) -> dict[str, Number]:
+        """Give the total of each quantity, such as kWh."""
+        units = [unit for unit in self.ledger.units if unit != self.terms.currency]
+        return {unit: as_float(_sum(self.ledger.amounts(unit))) for unit in units}
+
+
+def _sum(amounts: FloatArray) -> FloatArray:
+    return np.asarray(np.vecdot(np.ascontiguousarray(amounts), np.ones(amounts.shape[-1]))) + 0.0
+
+
+@attrs.frozen(kw_only=True)
+class BreakEven:
+    """When, and from which volume on, the cheaper option of a pair changes.
+
+    Attributes:
+        by_month: By cumulative cash, undiscounted, month by month; 0 is the day of purchase.
+        by_volume: By present value over the horizon, as requests in month 1.
+        exact_month: The first change by month, as if the cash of a month came evenly.
+        searched: The range of volumes that was searched.
+    """
+
+    by_month: Crossings
+    by_volume: Crossings
+    exact_month: float | None
+    searched: tuple[int, int]
+
+    @property
+    def month(self) -> int | None:
+        """First month at whose end the option that was dearer at first is cheaper."""
+        return self.by_month.first
+
+    @property
+    def requests_per_month(self) -> int | None:
+        """First whole number of requests from which on the cheaper option is another."""
+        return self.by_volume.first
+
+
+@attrs.frozen(kw_only=True)
+class Investment:
+    """The case of choosing one option instead of another: benefits and saved costs come in.
+
+    Attributes:
+        option: What is chosen.
+        instead_of: What is given up.
+        flows: Net cash of each month; index 0 is the day of purchase.
+        npv: Net present value.
+        irr: Internal rates of return, effective annual.
+        payback_months: Months until the cumulative flow reaches 0; None for never.
+        discounted_payback_months: The same with discounted flows.
+        roi: Sum of all flows over the outlay; None where nothing is laid out up front.
+        profitability_index: Present value of what follows per unit of the outlay; likewise.
+    """
+
+    option: str
+    instead_of: str
+    flows: tuple[float, ...]
+    npv: float
+    irr: Irr
+    payback_months: float | None
+    discounted_payback_months: float | None
+    roi: float | None
+    profitability_index: float | None
+
+
+@attrs.frozen(kw_only=True, slots=False, eq=False)
+class Comparison:
+    """Several options for one workload.
+
+    Attributes:
+        options: The options by name.
+        workload: What users ask for.
+        timeline: The months.
+        terms: The terms.
+        volumes: Lowest and highest requests a month among which break-even is sought.
+    """
+
+    options: Mapping[str, Option]
+    workload: Workload
+    timeline: Timeline
+    terms: Terms
+    volumes: tuple[int, int]
+
+    def __getitem__(self, name: str) -> Option:
+        try:
+            return self.options[name]
+        except KeyError:
+            raise InvalidValueError(
+                "option", f"must be one of {', '.join(self.options)}, got {name!r}{suggest(name, self.options)}"
+            ) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.options)
+
+    @property
+    def ranking(self) -> tuple[str, ...]:
+        """The options that carry the load, the cheapest by present value first."""
+        able = [option for option in self.options.values() if option.feasible]
+        return tuple(option.name for option in sorted(able, key=lambda option: float(np.mean(option.npv_cost))))
+
+    @property
+    def best(self) -> str | None:
+        """The cheapest option that carries the load, by present value; None where none does."""
+        return self.ranking[0] if self.ranking else None
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Every pair of options."""
+        return tuple(itertools.combinations(self.options, 2))
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """The records whose figures were used."""
+        found = {id(record): record for option in self.options.values() for record in option.ledger.records}
+        return tuple(found.values())
+
+    @functools.cached_property
+    def _volume_search(self) -> VolumeSearch:
+        components = {name: option.component for name, option in self.options.items()}
+        low, high = self.volumes
+        return VolumeSearch(components, self.workload, self.timeline, self.terms, low, high)
+
+    def break_even(self, a: str, b: str) -> BreakEven:
+        """Say when, and from which volume on, one of two options overtakes the other.
+
+        Raises:
+            InfeasibleError: The options hold draws, so that there is no single answer.
+        """
+        one, other = self[a], self[b]
+        if one.cash.ndim > 1 or other.cash.ndim > 1:
+            raise InfeasibleError("break-even is read from one scenario, not from draws; ask for it draw by draw")
+        cumulative = (np.cumsum(one.cash), np.cumsum(other.cash))
+        carried = tuple(
+            (np.cumsum(np.broadcast_to(option.unserved, self.timeline.size)) <= 0) & (not option.ledger.unpriced)
+            for option in (one, other)
+        )
+        by_month = crossings(
+            (a, b), range(self.timeline.size), cumulative, (carried[0], carried[1]), open_end=False
+        )
+        exact = None
+        if by_month.first is not None:
+            before, after = (cumulative[0] - cumulative[1])[by_month.first - 1 : by_month.first + 1]
+            exact = float(by_month.first - 1 + before / (before - after))
+        return BreakEven(
+            by_month=by_month,
+            by_volume=self._volume_search.pair(a, b),
+            exact_month=exact,
+            searched=self.volumes,
+        )
+
+    def dearer_upfront(self, a: str, b: str) -> tuple[str, str]:
+        """Order a pair: the option dearer on the day of purchase first."""
+        return (a, b) if np.mean(self[a].upfront) >= np.mean(self[b].upfront) else (b, a)
+
+    def investment(self, option: str, *, instead_of: str) -> Investment:
+        """Give the case of choosing one option instead of another.
+
+        Its flows are the other's net cost less the option's.
+
+        Raises:
+            InfeasibleError: The options hold draws.
+        """
+        flows = self[instead_of].net_cash - self[option].net_cash
+        if flows.ndim > 1:
+            raise InfeasibleError("an investment case is read from one scenario, not from draws; ask draw by draw")
+        flows = flows + 0.0
+        rate = self.terms.rate_per_month
+        monthly = irr_report(flows)
+        return Investment(
+            option=option,
+            instead_of=instead_of,
+            flows=tuple(float(flow) for flow in flows),
+            npv=float(npv(rate, flows)),
+            irr=attrs.evolve(monthly, rates=tuple(float(annual_rate(root)) for root in monthly.rates)),
+            payback_months=_known(payback(flows)),
+            discounted_payback_months=_known(discounted_payback(rate, flows)),
+            roi=_known(roi(flows)),
+            profitability_index=_known(profitability_index(rate, flows)),
+        )
+
+
+def _known(value: float | FloatArray) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def compare(
+    options: Mapping[str, Component],
+    workload: Workload,
+    timeline: Timeline,
+    *,
+    currency: str,
+    fx: Mapping[str, Number] | None = None,
+    discount_rate: Number = 0.0,
+    lens: str = "full",
+    volumes: tuple[int, int] | None = None,
+) -> Comparison:
+    """Say what each option costs, which is cheapest, and from when on.
+
+    Args:
+        options: The options by name.
+        workload: What users ask for.
+        timeline: The months.
+        currency: Currency of every result.
+        fx: What one unit of each other currency is worth in it.
+        discount_rate: Effective annual rate. [1/year]
+        lens: `"full"`, or `"marginal"` to leave sunk costs out.
+        volumes: Lowest and highest requests a month among which break-even is sought;
+            without it, from 1 to a hundred times the workload's.
+
+    Raises:
+        MissingRateError: An amount is in a currency without a rate.
+        SharedFleetError: One fleet was given two different demands within an option.
+        OverflowedError: A figure left the range of finite numbers.
+    """
+    if not options:
+        raise InvalidValueError("options", "must hold at least one option")
+    terms = Terms(rates=ExchangeRates(currency, fx or {}), discount_rate=discount_rate, lens=lens)
+    demand = workload.on(timeline)
+    ceiling = max(int(np.max(workload.requests_per_month) * SEARCH_FACTOR), 1_000)
+    found = {}
+    for name, component in options.items():
+        ledger = terms.ledger(component, demand)
+        found[name] = Option(name=name, component=component, demand=demand, terms=terms, ledger=ledger)
+        found[name].cash  # noqa: B018 - refuses an overflow here, not at a later reading
+    return Comparison(
+        options=found, workload=workload, timeline=timeline, terms=terms, volumes=volumes or (1, ceiling)
+    )

@@ -1,0 +1,50 @@
+"""The terms under which options are compared."""
+
+from __future__ import annotations
+
+import attrs
+
+from llm_tco._fields import FloatArray, Number, choice, number
+from llm_tco.components.base import Component
+from llm_tco.demand import Demand
+from llm_tco.finance.discounting import discount_factors, monthly_rate, over_time
+from llm_tco.ledger import Ledger
+from llm_tco.money import ExchangeRates
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Terms:
+    """The terms under which options are compared.
+
+    Attributes:
+        rates: Exchange rates; their base is the currency of every result.
+        discount_rate: Effective annual rate. [1/year]
+        lens: `"full"` counts every cost, `"marginal"` leaves sunk ones out of every option.
+    """
+
+    rates: ExchangeRates
+    discount_rate: Number = number(gt=-1, default=0.0)
+    lens: str = choice("full", "marginal", default="full")
+
+    @property
+    def currency(self) -> str:
+        """The currency of every result."""
+        return self.rates.base
+
+    @property
+    def rate_per_month(self) -> FloatArray:
+        """Effective monthly discount rate, shape `(...)`. [1/month]"""
+        return monthly_rate(self.discount_rate)
+
+    def present_value(self, amounts: FloatArray) -> FloatArray:
+        """Discount amounts of shape `(..., T + 1)` to the day of purchase, shape `(...)`."""
+        return over_time(amounts, discount_factors(self.rate_per_month, amounts.shape[-1]))
+
+    def ledger(self, component: Component, demand: Demand) -> Ledger:
+        """Ask a component, and settle and convert its ledger."""
+        ledger = component.cost(demand).settled().converted(self.rates)
+        return ledger.where(lambda line: not line.sunk) if self.lens == "marginal" else ledger
+
+    def costs(self, ledger: Ledger) -> FloatArray:
+        """Read the cash of all costs, without benefits, shape `(..., T + 1)`."""
+        return ledger.where(lambda line: not line.benefit).amounts(self.currency)

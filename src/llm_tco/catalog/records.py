@@ -1,0 +1,475 @@
+"""What plugins bring: records, each with its source, its authority and its period."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, ClassVar, Final
+
+import attrs
+import numpy as np
+
+from llm_tco._fields import FloatArray, Number, choice, number, text, whole
+from llm_tco.errors import InvalidValueError
+from llm_tco.money import Money, check_currency, money
+from llm_tco.units import TOKENS_PER_MTOK
+
+AUTHORITIES: Final = ("user", "vendor", "measured", "aggregator", "claim")
+"""Who states a record, the most trusted first."""
+
+STANDARD: Final = "standard"
+"""The variant of a price that applies where none is named."""
+
+
+@attrs.frozen(kw_only=True)
+class Source:
+    """Where a figure stands.
+
+    Attributes:
+        title: Document, page or table.
+        checked: Day on which somebody read it there.
+        url: Address, where there is one.
+        note: Where on the page, or how the figure follows from it.
+    """
+
+    title: str = text()
+    checked: date
+    url: str | None = None
+    note: str | None = None
+
+    def __str__(self) -> str:
+        place = f", {self.url}" if self.url else ""
+        return f"{self.title}{place} (checked {self.checked.isoformat()})"
+
+
+@attrs.frozen(kw_only=True)
+class Period:
+    """When a record holds: from its start on, up to but not including its end.
+
+    Attributes:
+        start: First day, or None for "as long as is known".
+        end: First day on which it no longer holds, or None for "until further notice".
+    """
+
+    start: date | None = None
+    end: date | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise InvalidValueError("end", f"must be after the start {self.start}, got {self.end}")
+
+    def covers(self, day: date) -> bool:
+        """Say whether the period holds on a day."""
+        return (self.start is None or self.start <= day) and (self.end is None or day < self.end)
+
+    def __str__(self) -> str:
+        return f"{self.start or '…'} to {self.end or '…'}"
+
+
+@attrs.frozen(kw_only=True)
+class Origin:
+    """Which plugin brought a record.
+
+    Attributes:
+        plugin: Name of the distribution, or of the file that holds the record.
+        version: Its version; empty for a file.
+    """
+
+    plugin: str
+    version: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.plugin} {self.version}".strip()
+
+
+@attrs.frozen(kw_only=True)
+class Record:
+    """What every record holds.
+
+    Attributes:
+        source: Where its figures stand.
+        authority: Who states them, one of `AUTHORITIES`.
+        approximate: Whether the record is known to simplify; it then ranks last.
+        period: When it holds.
+        note: What a reader should know.
+        origin: Which plugin brought it; set by the loader.
+    """
+
+    kind: ClassVar[str] = ""
+
+    source: Source
+    authority: str = choice(*AUTHORITIES, default="aggregator")
+    approximate: bool = False
+    period: Period = attrs.field(factory=Period)
+    note: str | None = None
+    origin: Origin | None = attrs.field(default=None, eq=False)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What the record is about: the words under which it is looked up."""
+        raise TypeError(f"{type(self).__name__} is no record that can be looked up")
+
+    @property
+    def title(self) -> str:
+        """The record's identity as one word, for people."""
+        return "/".join(word for word in self.identity if word)
+
+
+@attrs.frozen(kw_only=True)
+class Gpu(Record):
+    """An accelerator.
+
+    Attributes:
+        key: Short name, such as `"rtx-4090"`.
+        name: Name in full.
+        vendor: Maker.
+        memory_bytes: Memory on the card. [B]
+        memory_bandwidth_bytes_per_s: Peak memory bandwidth. [B/s]
+        tdp_w: Board power limit. [W]
+        idle_w: Power when idle, where it was measured. [W]
+        bf16_flops_per_s: Peak dense BF16 (or FP16) tensor throughput. [FLOP/s]
+        fp8_flops_per_s: Peak dense FP8 tensor throughput, where the card has it. [FLOP/s]
+        aliases: Other names that people use.
+        field_sources: Sources of single fields that stand elsewhere than `source`.
+    """
+
+    kind: ClassVar[str] = "gpu"
+
+    key: str = text()
+    name: str = text()
+    vendor: str = text()
+    memory_bytes: float = number(gt=0)
+    memory_bandwidth_bytes_per_s: float = number(gt=0)
+    tdp_w: float = number(gt=0)
+    idle_w: float | None = number(ge=0, default=None, optional=True)
+    bf16_flops_per_s: float | None = number(gt=0, default=None, optional=True)
+    fp8_flops_per_s: float | None = number(gt=0, default=None, optional=True)
+    aliases: tuple[str, ...] = ()
+    field_sources: Mapping[str, Source] = attrs.field(factory=dict)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        return (self.key,)
+
+
+@attrs.frozen(kw_only=True)
+class Part:
+    """An item of a bill of materials.
+
+    Attributes:
+        name: What it is.
+        price: Price of one.
+        quantity: How many are in one server.
+    """
+
+    name: str = text()
+    price: Money = money()
+    quantity: int = whole(ge=1, default=1)
+
+
+@attrs.frozen(kw_only=True)
+class Server(Record):
+    """A machine that can be bought: its bill of materials and its power at the wall.
+
+    Attributes:
+        key: Short name.
+        name: Name in full.
+        gpu: Key of the accelerator in it.
+        gpus: How many accelerators it holds.
+        idle_w: Power of the whole machine when idle. [W]
+        peak_w: Power of the whole machine at full load. [W]
+        parts: Bill of materials; all prices in one currency.
+        aliases: Other names that people use.
+    """
+
+    kind: ClassVar[str] = "server"
+
+    key: str = text()
+    name: str = text()
+    gpu: str | None = None
+    gpus: int = whole(ge=1, default=1)
+    idle_w: Number | None = number(ge=0, default=None, optional=True)
+    peak_w: Number | None = number(gt=0, default=None, optional=True)
+    parts: tuple[Part, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        if self.idle_w is not None and self.peak_w is not None and np.any(np.greater(self.idle_w, self.peak_w)):
+            raise InvalidValueError("idle_w", f"must be at most peak_w ({self.peak_w:g}), got {self.idle_w:g}")
+        if len({part.price.currency for part in self.parts}) > 1:
+            raise InvalidValueError("parts", "must all be priced in one currency")
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        return (self.key,)
+
+    @property
+    def price(self) -> Money | None:
+        """Price of one server: the sum of its parts, or None where no part is stated."""
+        if not self.parts:
+            return None
+        first, *rest = (part.price * part.quantity for part in self.parts)
+        for amount in rest:
+            first = first + amount
+        return first
+
+
+@attrs.frozen(kw_only=True)
+class Model(Record):
+    """A language model.
+
+    Attributes:
+        key: Short name.
+        name: Name in full.
+        parameters: Number of parameters.
+        active_parameters: Parameters used for one token, where they are fewer.
+        license: Licence of the weights.
+        aliases: Other names that people use.
+    """
+
+    kind: ClassVar[str] = "model"
+
+    key: str = text()
+    name: str = text()
+    parameters: float = number(gt=0)
+    active_parameters: float | None = number(gt=0, default=None, optional=True)
+    license: str | None = None
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        return (self.key,)
+
+
+@attrs.frozen(kw_only=True)
+class Tariff(Record):
+    """A price of electricity.
+
+    Attributes:
+        key: Short name.
+        name: Name in full.
+        price_per_kwh: Price of energy. [currency/kWh]
+        carbon_kg_per_kwh: Carbon intensity, where it is stated. [kg CO2/kWh]
+        aliases: Other names that people use.
+    """
+
+    kind: ClassVar[str] = "tariff"
+
+    key: str = text()
+    name: str = text()
+    price_per_kwh: Money = money(ge=None)
+    carbon_kg_per_kwh: Number | None = number(ge=0, default=None, optional=True)
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        return (self.key,)
+
+
+@attrs.frozen(kw_only=True)
+class Throughput(Record):
+    """What one replica of a model delivers when it is kept busy.
+
+    A request keeps a replica busy for the sum of the stated terms: input tokens over
+    the input rate, output tokens over the output rate, all tokens over the total rate,
+    one over the request rate. A rate that is not stated adds no term, so that a rate of
+    output tokens that was measured with its prefill stands alone.
+
+    Attributes:
+        gpu: Key of the accelerator.
+        model: Key of the model.
+        quantisation: Quantisation of the weights, such as `"q4_k_m"`.
+        engine: Inference engine and version.
+        gpus: Accelerators of one replica.
+        output_tokens_per_s: Rate of generated tokens. [1/s]
+        input_tokens_per_s: Rate of prompt tokens, where prefill was measured apart. [1/s]
+        total_tokens_per_s: Rate of prompt and generated tokens together. [1/s]
+        requests_per_s: Rate of whole requests. [1/s]
+        conditions: Prompt and output length, concurrency and what else was set.
+        estimate: Whether the figure was calculated rather than measured.
+    """
+
+    kind: ClassVar[str] = "throughput"
+
+    gpu: str = text()
+    model: str = text()
+    quantisation: str = text()
+    engine: str = ""
+    gpus: int = whole(ge=1, default=1)
+    output_tokens_per_s: Number | None = number(gt=0, default=None, optional=True)
+    input_tokens_per_s: Number | None = number(gt=0, default=None, optional=True)
+    total_tokens_per_s: Number | None = number(gt=0, default=None, optional=True)
+    requests_per_s: Number | None = number(gt=0, default=None, optional=True)
+    conditions: str = ""
+    estimate: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        stated = [self.output_tokens_per_s, self.input_tokens_per_s, self.total_tokens_per_s, self.requests_per_s]
+        if all(rate is None for rate in stated):
+            raise InvalidValueError(
+                "throughput",
+                "states no rate; give output_tokens_per_s, total_tokens_per_s or requests_per_s",
+            )
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        return (self.gpu, self.model, self.quantisation, self.engine, str(self.gpus))
+
+    def busy_seconds(self, input_tokens: FloatArray, output_tokens: FloatArray) -> FloatArray:
+        """Give the time for which a request keeps one replica busy.
+
+        Args:
+            input_tokens: Prompt tokens of a request, shape `(..., K)`.
+            output_tokens: Generated tokens of a request, shape `(..., K)`.
+
+        Returns:
+            Seconds, shape `(..., K)`. [s]
+        """
+        terms = (
+            (input_tokens, self.input_tokens_per_s),
+            (output_tokens, self.output_tokens_per_s),
+            (input_tokens + output_tokens, self.total_tokens_per_s),
+            (np.ones_like(input_tokens), self.requests_per_s),
+        )
+        seconds = np.zeros(1)
+        for amount, rate in terms:
+            if rate is not None:
+                seconds = seconds + amount / np.asarray(rate)[..., None]
+        return seconds
+
+
+@attrs.frozen(kw_only=True)
+class Tier:
+    """A price that applies to requests above a number of input tokens.
+
+    Attributes:
+        above_tokens: Input tokens (cached ones included) that a request must exceed.
+        price: Price per million tokens of the whole request from there on.
+    """
+
+    above_tokens: int = whole(ge=0)
+    price: Decimal
+
+
+@attrs.frozen(kw_only=True)
+class Rate:
+    """A price per million tokens, possibly higher for long requests.
+
+    Attributes:
+        base: Price per million tokens. [currency/Mtok]
+        tiers: Prices of longer requests, in rising order. The whole request moves to
+            the tier that it reaches.
+    """
+
+    base: Decimal
+    tiers: tuple[Tier, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        for price in (self.base, *(tier.price for tier in self.tiers)):
+            if not isinstance(price, Decimal) or not price.is_finite():
+                raise InvalidValueError("rate", f"must be a finite decimal number, got {price!r}")
+            if price < 0:
+                raise InvalidValueError("rate", f"must be at least 0, got {price}")
+        thresholds = [tier.above_tokens for tier in self.tiers]
+        if thresholds != sorted(set(thresholds)):
+            raise InvalidValueError("tiers", f"must rise, got thresholds {thresholds}")
+
+    def at(self, input_tokens: FloatArray) -> FloatArray:
+        """Give the price per token of requests with so many input tokens.
+
+        Args:
+            input_tokens: All input tokens of a request, shape `(..., K)`.
+
+        Returns:
+            Price per token, shape `(..., K)`. [currency]
+        """
+        price = np.full(np.shape(input_tokens), float(self.base))
+        for tier in self.tiers:
+            price = np.where(input_tokens > tier.above_tokens, float(tier.price), price)
+        return price / TOKENS_PER_MTOK
+
+
+@attrs.frozen(kw_only=True)
+class TokenPrice(Record):
+    """What an API charges for a model.
+
+    A kind of token without a rate is not priced: unknown, which is not the same as
+    free, a rate of 0.
+
+    Attributes:
+        provider: Who sells it.
+        model: Name of the model there.
+        currency: Currency of all its amounts.
+        input: Rate of input tokens that no cache answers.
+        output: Rate of output tokens.
+        cached_input: Rate of input tokens read from the provider's prompt cache. They are
+            part of the input tokens and are not billed as such again.
+        cache_write: Rate of input tokens written to the provider's prompt cache.
+        per_request: Fee per request. [currency]
+        variant: `"standard"`, `"batch"`, `"flex"`, `"priority"`, …
+        region: Region, where the price differs by it.
+        aliases: Other names of the model.
+    """
+
+    kind: ClassVar[str] = "price"
+
+    provider: str = text()
+    model: str = text()
+    currency: str = attrs.field(validator=lambda _, attribute, value: check_currency(value, attribute.name) and None)
+    input: Rate | None = None
+    output: Rate | None = None
+    cached_input: Rate | None = None
+    cache_write: Rate | None = None
+    per_request: Decimal = attrs.field(default=Decimal(0))
+    variant: str = text(default=STANDARD)
+    region: str = ""
+    aliases: tuple[str, ...] = ()
+
+    @per_request.validator
+    def _check_fee(self, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, Decimal) or not value.is_finite() or value < 0:
+            raise InvalidValueError(attribute.name, f"must be a decimal number of at least 0, got {value!r}")
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        return (self.provider, self.model, self.variant, self.region)
+
+    def unpriced(self, input_tokens: FloatArray, output_tokens: FloatArray, cached_tokens: FloatArray) -> list[str]:
+        """Name the kinds of token that occur and have no rate."""
+        kinds = (
+            ("input", self.input, input_tokens - cached_tokens),
+            ("cached input", self.cached_input, cached_tokens),
+            ("output", self.output, output_tokens),
+        )
+        return [name for name, rate, tokens in kinds if rate is None and np.any(tokens > 0)]
+
+    def cost(
+        self, input_tokens: FloatArray, output_tokens: FloatArray, cached_tokens: FloatArray | float = 0.0
+    ) -> FloatArray:
+        """Price requests, each by its own lengths.
+
+        A kind of token that has no rate adds nothing here: ask `unpriced` first.
+
+        Args:
+            input_tokens: All input tokens of a request, shape `(..., K)`.
+            output_tokens: Output tokens of a request, shape `(..., K)`.
+            cached_tokens: Input tokens read from the prompt cache, part of the input
+                tokens, shape `(..., K)`.
+
+        Returns:
+            Cost of each request, shape `(..., K)`. [currency]
+        """
+        kinds = (
+            (self.input, input_tokens - cached_tokens),
+            (self.cached_input, cached_tokens),
+            (self.output, output_tokens),
+        )
+        cost = np.full(np.broadcast_shapes(np.shape(input_tokens), np.shape(output_tokens)), float(self.per_request))
+        for rate, tokens in kinds:
+            if rate is not None:
+                cost = cost + rate.at(input_tokens) * tokens
+        return cost
+
+
+RECORD_TYPES: Final[tuple[type[Record], ...]] = (Gpu, Server, Model, TokenPrice, Tariff, Throughput)

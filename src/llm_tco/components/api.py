@@ -1,0 +1,55 @@
+"""What an API provider bills."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+
+from llm_tco._fields import Number, column, number, text
+from llm_tco.catalog.records import TokenPrice
+from llm_tco.components.base import Composable
+from llm_tco.demand import Demand
+from llm_tco.ledger import Ledger, State, total
+
+
+@attrs.frozen(eq=False)
+class ApiUsage(Composable):
+    """The bill for every request of a demand, each priced by its own length.
+
+    Attributes:
+        price: What the provider charges, the same in every month.
+        cached_share: Share of the input tokens that the provider reads from its prompt cache.
+        name: First step of the paths of its lines.
+    """
+
+    kind: ClassVar[str] = "api"
+
+    price: TokenPrice
+    cached_share: Number = number(ge=0, le=1, default=0.0)
+    name: str = text(default="api")
+
+    def cost(self, demand: Demand) -> Ledger:
+        """Price the requests of each month."""
+        bills, missing = [], set()
+        for stream in demand.streams:
+            lengths = stream.lengths
+            cached = column(self.cached_share) * lengths.input_tokens
+            missing.update(self.price.unpriced(lengths.input_tokens, lengths.output_tokens, cached))
+            per_request = self.price.cost(lengths.input_tokens, lengths.output_tokens, cached)
+            bills.append(stream.requests * lengths.mean(per_request))
+        states = {
+            State(
+                kind="unpriced",
+                path=(self.name,),
+                note=f"{self.price.title} states no price for {kind} tokens; add a row that does",
+            )
+            for kind in sorted(missing)
+        }
+        if self.price.approximate:
+            note = f"the price of {self.price.title} is approximate: {self.price.note or 'its source simplifies'}"
+            states.add(State(kind="approximate", path=(self.name,), note=note))
+        line = self.line("api", self.price.currency, total(bills, demand.timeline.size))
+        return Ledger(
+            timeline=demand.timeline, lines=(line,), states=frozenset(states), records=(self.price,)
+        )

@@ -1,0 +1,88 @@
+"""The errors that llm_tco raises, each a leaf on a natural builtin."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class LlmTcoError(Exception):
+    """Be the common ancestor of everything that this library raises on purpose."""
+
+
+class InvalidValueError(LlmTcoError, ValueError):
+    """A value that its field cannot hold.
+
+    Attributes:
+        field: Name of the field.
+        problem: What is wrong, with the value that was given.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class CurrencyError(LlmTcoError, ValueError):
+    """Amounts of different currencies were combined without an exchange rate."""
+
+
+class MissingRateError(LlmTcoError, LookupError):
+    """No exchange rate leads from one currency to another."""
+
+
+class MismatchError(LlmTcoError, ValueError):
+    """Two demands or ledgers do not describe the same months or the same load."""
+
+
+class SharedFleetError(LlmTcoError, ValueError):
+    """One fleet was given two different demands."""
+
+
+class OverflowedError(LlmTcoError, OverflowError):
+    """A figure left the range of finite numbers."""
+
+
+class UnknownRecordError(LlmTcoError, LookupError):
+    """No plugin brings the record that was asked for."""
+
+
+class NotInForceError(LlmTcoError, LookupError):
+    """The record exists, but not for the date that was asked for."""
+
+
+class ConflictingRecordsError(LlmTcoError, LookupError):
+    """Plugins of equal authority disagree about a record."""
+
+
+class InfeasibleError(LlmTcoError, ValueError):
+    """A figure was asked for that no feasible option can give."""
+
+
+class ProblemsError(LlmTcoError, ValueError):
+    """A document with one or more problems, all of them in one report.
+
+    Attributes:
+        problems: One line per problem, each starting with the path to its place.
+        title: What was read.
+    """
+
+    def __init__(self, title: str, problems: Sequence[str]) -> None:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        noun = "problem" if len(problems) == 1 else "problems"
+        super().__init__(f"{title}: {len(problems)} {noun}\n{lines}")
+        self.title = title
+        self.problems = tuple(problems)
+
+
+def suggest(given: str, known: Iterable[str], *, limit: int = 3) -> str:
+    """Name the known words nearest to a given one, as the end of an error text.
+
+    Returns:
+        `"; did you mean 'a' or 'b'?"`, or an empty string where nothing is near.
+    """
+    near = difflib.get_close_matches(given, list(known), n=limit, cutoff=0.6)
+    if not near:
+        return ""
+    return f"; did you mean {' or '.join(repr(word) for word in near)}?"

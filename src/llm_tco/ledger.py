@@ -1,0 +1,411 @@
+"""Ledgers: what components return, and what every figure is read from.
+
+A line holds its cash flow and the rule by which it is recognised; the accrual basis is
+read from the two. Cost is positive, a credit is negative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Final, Literal
+
+import attrs
+import numpy as np
+
+from llm_tco._fields import FloatArray, Number, choice, column
+from llm_tco.demand import Demand, check_shares
+from llm_tco.errors import CurrencyError, InvalidValueError, MismatchError, OverflowedError, SharedFleetError
+from llm_tco.money import ExchangeRates, is_currency
+from llm_tco.timeline import Timeline
+
+if TYPE_CHECKING:
+    from llm_tco.catalog.records import Record
+
+Basis = Literal["cash", "accrual"]
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Recognition:
+    """When a cash amount becomes an expense.
+
+    Attributes:
+        weights: The share that is recognised so many months after the cash, shape
+            `(..., n)`. What they leave of 1 is never recognised (as with a loan's
+            principal).
+        salvage_share: Share of the amount that an asset is worth at the end of its life.
+        residual: What an asset that outlives the horizon is credited with there: nothing,
+            its book value, or its salvage value.
+        closed: Whether what is unrecognised at the horizon is expensed there.
+    """
+
+    weights: FloatArray
+    salvage_share: Number = 0.0
+    residual: str = choice("none", "book", "salvage", default="none")
+    closed: bool = False
+
+    def spread(self, amounts: FloatArray) -> FloatArray:
+        """Give the recognised amounts of each month.
+
+        Args:
+            amounts: Cash, shape `(..., T + 1)`.
+
+        Returns:
+            Expense, of the same shape.
+        """
+        if self is AT_ONCE:
+            return amounts
+        size = amounts.shape[-1]
+        lag = np.arange(size)[:, None] - np.arange(size)
+        inside = (lag >= 0) & (lag < self.weights.shape[-1])
+        kernel = np.where(inside, self.weights[..., np.where(inside, lag, 0)], 0.0)
+        expense = np.array(np.vecdot(kernel, amounts[..., None, :]))
+        if self.closed:
+            expense[..., -1] += amounts.sum(axis=-1) - expense.sum(axis=-1)
+        return expense
+
+    def credit(self, amounts: FloatArray) -> FloatArray:
+        """Give what the assets in life at the horizon are credited with there, shape `(...)`."""
+        if self.residual == "book":
+            return np.asarray(amounts.sum(axis=-1) - self.spread(amounts).sum(axis=-1))
+        in_life = amounts[..., max(amounts.shape[-1] - (self.weights.shape[-1] - 1), 0) :]
+        return np.asarray(in_life.sum(axis=-1) * self.salvage_share)
+
+
+AT_ONCE: Final = Recognition(weights=np.ones(1))
+NEVER: Final = Recognition(weights=np.zeros(1))
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Line:
+    """One row of a ledger.
+
+    Attributes:
+        path: Names from the outermost combinator to the item.
+        category: What kind of cost it is, such as `"hardware"`.
+        unit: A currency, or the name of a quantity such as `"kWh"`.
+        amounts: Cash or quantity, shape `(..., T + 1)`; cost is positive.
+        recognition: When it becomes an expense.
+        sunk: Whether it is spent whatever is decided.
+        benefit: Whether it is a benefit, which the total cost of ownership leaves out.
+    """
+
+    path: tuple[str, ...]
+    category: str
+    unit: str
+    amounts: FloatArray
+    recognition: Recognition = AT_ONCE
+    sunk: bool = False
+    benefit: bool = False
+
+    @property
+    def name(self) -> str:
+        """The path as one word."""
+        return ".".join(self.path)
+
+    @property
+    def is_money(self) -> bool:
+        """Whether the unit is a currency."""
+        return is_currency(self.unit)
+
+    def under(self, path: tuple[str, ...]) -> Line:
+        """Put names in front of the path."""
+        return self._with((*path, *self.path), self.unit, self.amounts)
+
+    def with_amounts(self, amounts: FloatArray, unit: str | None = None) -> Line:
+        """Give the line with other amounts, and perhaps in another unit."""
+        return self._with(self.path, self.unit if unit is None else unit, amounts)
+
+    def _with(self, path: tuple[str, ...], unit: str, amounts: FloatArray) -> Line:
+        return Line(
+            path=path,
+            category=self.category,
+            unit=unit,
+            amounts=amounts,
+            recognition=self.recognition,
+            sunk=self.sunk,
+            benefit=self.benefit,
+        )
+
+    def read(self, basis: Basis) -> FloatArray:
+        """Give the amounts by cash or by accrual, shape `(..., T + 1)`."""
+        return self.amounts if basis == "cash" else self.recognition.spread(self.amounts)
+
+
+@attrs.frozen(kw_only=True)
+class State:
+    """Something that a reader of a ledger's figures must know.
+
+    Attributes:
+        kind: `"unpriced"`: part of the cost is unknown, so that the option cannot win;
+            `"estimate"`: a figure was calculated where a measurement is missing;
+            `"approximate"`: a record is known to simplify.
+        path: Where.
+        note: What, and what to do about it.
+    """
+
+    kind: str = choice("unpriced", "estimate", "approximate")
+    path: tuple[str, ...]
+    note: str
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class FleetLoad:
+    """The demand that a fleet was sized for.
+
+    Attributes:
+        demand: The demand.
+        offset: Months by which it was delayed.
+    """
+
+    demand: Demand
+    offset: int = 0
+
+    def same_as(self, other: FleetLoad) -> bool:
+        """Say whether both are one load."""
+        return self.offset == other.offset and self.demand.same_as(other.demand)
+
+
+def total(arrays: Iterable[FloatArray], size: int) -> FloatArray:
+    """Add arrays over time, the same to the last bit whatever their order.
+
+    The amounts of each month are added from the lowest to the highest.
+
+    Args:
+        arrays: Arrays of shape `(..., size)`.
+        size: Entries over time.
+
+    Returns:
+        Their sum, shape `(..., size)`.
+    """
+    parts = list(arrays)
+    if not parts:
+        return np.zeros(size)
+    rows = np.sort(np.stack(np.broadcast_arrays(*parts)), axis=0)
+    amount = rows[0] + 0.0
+    for row in rows[1:]:
+        amount = amount + row
+    return amount
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Ledger:
+    """Lines, and what travels up with them.
+
+    Attributes:
+        timeline: The months.
+        lines: The rows.
+        unserved: Requests that nobody carries in each month, shape `(..., T + 1)`.
+        loads: The demand that each fleet was given.
+        steps: Counts and flags between whose changes cost is affine in the volume.
+        states: What a reader must know.
+        records: The records whose figures were used.
+        smooth: Whether cost is curved between steps.
+    """
+
+    timeline: Timeline
+    lines: tuple[Line, ...] = ()
+    unserved: FloatArray = attrs.field(default=attrs.Factory(lambda self: np.zeros(self.timeline.size), takes_self=True))
+    loads: Mapping[Hashable, FleetLoad] = attrs.field(factory=dict)
+    steps: Mapping[Hashable, FloatArray] = attrs.field(factory=dict)
+    states: frozenset[State] = frozenset()
+    records: tuple[Record, ...] = ()
+    smooth: bool = False
+
+    @classmethod
+    def combine(cls, ledgers: Iterable[Ledger], *, same_requests: bool = True) -> Ledger:
+        """Add ledgers.
+
+        Args:
+            ledgers: At least one.
+            same_requests: Whether all stand for the same requests, as in a stack, where
+                a request that one part leaves unserved is unserved; else, as behind a
+                router, each stands for requests of its own and the unserved ones add.
+
+        Raises:
+            MismatchError: The timelines differ.
+            SharedFleetError: One fleet was given different demands.
+        """
+        first, *rest = ledgers
+        unserved, loads = first.unserved, dict(first.loads)
+        for ledger in rest:
+            if ledger.timeline != first.timeline:
+                raise MismatchError(f"ledgers of different months don't add: {first.timeline} and {ledger.timeline}")
+            join = np.maximum if same_requests else np.add
+            unserved = join(unserved, ledger.unserved)
+            for fleet, load in ledger.loads.items():
+                if not loads.setdefault(fleet, load).same_as(load):
+                    raise SharedFleetError(
+                        f"the fleet {getattr(fleet, 'name', fleet)!r} was given two different demands. Behind a "
+                        "router, send both routes to one component, which then carries their sum; "
+                        "or give each route a fleet of its own."
+                    )
+        every = (first, *rest)
+        return cls(
+            timeline=first.timeline,
+            lines=tuple(line for ledger in every for line in ledger.lines),
+            unserved=unserved,
+            loads=loads,
+            steps={key: step for ledger in every for key, step in ledger.steps.items()},
+            states=frozenset[State]().union(*(ledger.states for ledger in every)),
+            records=unique(record for ledger in every for record in ledger.records),
+            smooth=any(ledger.smooth for ledger in every),
+        )
+
+    def __add__(self, other: Ledger) -> Ledger:
+        if not isinstance(other, Ledger):
+            return NotImplemented
+        return Ledger.combine((self, other))
+
+    def _each(self, change: Callable[[Line], Line]) -> Ledger:
+        return attrs.evolve(self, lines=tuple(change(line) for line in self.lines))
+
+    def under(self, *path: str) -> Ledger:
+        """Put names in front of every path."""
+        return attrs.evolve(
+            self._each(lambda line: line.under(path)),
+            states=frozenset(attrs.evolve(state, path=path + state.path) for state in self.states),
+        )
+
+    def scaled(self, factor: Number) -> Ledger:
+        """Multiply every amount, of money and of quantities."""
+        return self._each(lambda line: line.with_amounts(line.amounts * column(factor)))
+
+    def __neg__(self) -> Ledger:
+        return self.scaled(-1.0)
+
+    def escalated(self, factors: FloatArray) -> Ledger:
+        """Multiply the money of each month; quantities stay.
+
+        Args:
+            factors: Shape `(..., T + 1)`.
+        """
+        return self._each(lambda line: line.with_amounts(line.amounts * factors) if line.is_money else line)
+
+    def limited(self, first: int, last: int) -> Ledger:
+        """Keep what falls between two times, both included."""
+        inside = (self.timeline.index >= first) & (self.timeline.index <= last)
+        kept = self._each(lambda line: line.with_amounts(np.where(inside, line.amounts, 0.0)))
+        return attrs.evolve(kept, unserved=np.where(inside, self.unserved, 0.0))
+
+    def delayed(self, timeline: Timeline, months: int) -> Ledger:
+        """Lay the ledger on a longer timeline, so many months later."""
+
+        def pad(array: FloatArray) -> FloatArray:
+            after = timeline.size - months - array.shape[-1]
+            return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(months, after)])
+
+        return attrs.evolve(
+            self._each(lambda line: line.with_amounts(pad(line.amounts))),
+            timeline=timeline,
+            unserved=pad(self.unserved),
+            loads={
+                fleet: attrs.evolve(load, offset=load.offset + months) for fleet, load in self.loads.items()
+            },
+            steps={key: pad(np.broadcast_to(step, (*step.shape[:-1], self.timeline.size))) for key, step in self.steps.items()},
+        )
+
+    def shared(self, shares: Mapping[str, Number]) -> dict[str, Ledger]:
+        """Allocate the ledger to teams; the parts sum to the whole.
+
+        Raises:
+            InvalidValueError: The shares are negative or do not sum to 1.
+        """
+        check_shares(shares)
+        return {team: self.scaled(share) for team, share in shares.items()}
+
+    def converted(self, rates: ExchangeRates) -> Ledger:
+        """Convert money into the base currency of the rates; quantities stay.
+
+        Raises:
+            MissingRateError: A line's currency has no rate.
+        """
+
+        def convert(line: Line) -> Line:
+            if line.unit == rates.base or not line.is_money:
+                return line
+            factor = column(rates.factor(line.unit, rates.base))
+            return line.with_amounts(line.amounts * factor, rates.base)
+
+        return self._each(convert)
+
+    def settled(self) -> Ledger:
+        """Credit what assets are worth at the horizon, each by its own rule, as lines of their own."""
+        if all(line.recognition.residual == "none" for line in self.lines):
+            return self
+        lines: list[Line] = []
+        for line in self.lines:
+            if line.recognition.residual == "none" or line.recognition.closed:
+                lines.append(line)
+                continue
+            credit = np.zeros(line.amounts.shape)
+            credit[..., -1] = -line.recognition.credit(line.amounts)
+            lines += [
+                attrs.evolve(line, recognition=attrs.evolve(line.recognition, closed=True)),
+                attrs.evolve(
+                    line, path=(*line.path, "residual"), category="residual", amounts=credit, recognition=AT_ONCE
+                ),
+            ]
+        return attrs.evolve(self, lines=tuple(lines))
+
+    def where(self, keep: Callable[[Line], bool]) -> Ledger:
+        """Keep some lines."""
+        return attrs.evolve(self, lines=tuple(line for line in self.lines if keep(line)))
+
+    def by(self, key: Callable[[Line], str]) -> dict[str, Ledger]:
+        """Group the lines, in the order in which the groups first occur."""
+        groups = dict.fromkeys(key(line) for line in self.lines)
+        return {group: self.where(lambda line, group=group: key(line) == group) for group in groups}  # type: ignore[misc]
+
+    def amounts(self, unit: str, *, basis: Basis = "cash") -> FloatArray:
+        """Add the lines of one unit.
+
+        Args:
+            unit: A currency or a quantity.
+            basis: `"cash"` or `"accrual"`.
+
+        Returns:
+            Sum by month, shape `(..., T + 1)`.
+
+        Raises:
+            CurrencyError: A currency was asked for and lines of others are there.
+            OverflowedError: A sum left the range of finite numbers.
+        """
+        if is_currency(unit):
+            others = sorted({line.unit for line in self.lines if line.is_money and line.unit != unit})
+            if others:
+                raise CurrencyError(f"amounts in {', '.join(others)} and {unit} don't add; convert the ledger first")
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = total((line.read(basis) for line in self.lines if line.unit == unit), self.timeline.size)
+        if not np.isfinite(value).all():
+            raise OverflowedError(f"a sum in {unit} is too large for a float; state the amounts in larger units")
+        return value
+
+    def book_value(self, unit: str) -> FloatArray:
+        """Give what was paid and not yet recognised after each month, shape `(..., T + 1)`."""
+        return np.cumsum(self.amounts(unit) - self.amounts(unit, basis="accrual"), axis=-1)
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The units of the lines, sorted."""
+        return tuple(sorted({line.unit for line in self.lines}))
+
+    @property
+    def unpriced(self) -> bool:
+        """Whether part of the cost is unknown."""
+        return any(state.kind == "unpriced" for state in self.states)
+
+
+def unique(records: Iterable[Record]) -> tuple[Record, ...]:
+    """Keep each record once."""
+    return tuple({id(record): record for record in records}.values())
+
+
+def check_category(value: str) -> str:
+    """Refuse a category that is not a lower-case word.
+
+    Raises:
+        InvalidValueError: See above.
+    """
+    if isinstance(value, str) and value.replace("_", "").replace("-", "").isalnum() and value == value.lower():
+        return value
+    raise InvalidValueError("category", f"must be a lower-case word such as 'network', got {value!r}")

@@ -1,0 +1,256 @@
+"""Between plain data and records: strict, and with every problem in one report.
+
+cattrs finds the hook of each type; the hooks here collect problems with their paths
+instead of stopping at the first, and coerce nothing: 1.9 is no integer, "x" is no
+boolean, a date with a time is no date.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import attrs
+import cattrs
+import numpy as np
+
+from llm_tco._fields import Number
+from llm_tco.errors import InvalidValueError, LlmTcoError, ProblemsError, suggest
+from llm_tco.money import Money, to_money
+
+T = TypeVar("T")
+
+
+class Problems(Exception):
+    """Problems found below one place, each a path and a text."""
+
+    def __init__(self, found: list[tuple[str, str]]) -> None:
+        super().__init__(found)
+        self.found = found
+
+    def below(self, step: str) -> list[tuple[str, str]]:
+        """Put a step in front of every path."""
+        return [(join(step, path), text) for path, text in self.found]
+
+    def lines(self) -> list[str]:
+        """One line per problem."""
+        return [f"{path}: {text}" if path else text for path, text in self.found]
+
+
+def join(step: str, path: str) -> str:
+    """Join a step and the path below it: `a` and `b` to `a.b`, `a` and `[0]` to `a[0]`."""
+    return step if not path else step + path if path.startswith("[") else f"{step}.{path}"
+
+
+def problem(text: str) -> Problems:
+    """Make a problem of the place itself."""
+    return Problems([("", text)])
+
+
+def _of_type(name: str, *accepted: type) -> Callable[[Any, Any], Any]:
+    def structure(value: Any, _: Any) -> Any:
+        if type(value) in accepted:
+            return value
+        raise problem(f"must be {name}, got {value!r}")
+
+    return structure
+
+
+def _decimal(value: Any, _: Any) -> Decimal:
+    if isinstance(value, (Decimal, int)) and not isinstance(value, bool):
+        number = Decimal(value)
+    elif isinstance(value, str):
+        try:
+            number = Decimal(value)
+        except ArithmeticError:
+            raise problem(f"must be a decimal number, got {value!r}") from None
+    else:
+        raise problem(f"must be a decimal number, written as a string such as \"0.15\", got {value!r}")
+    if not number.is_finite():
+        raise problem(f"must be finite, got {value}")
+    return number
+
+
+def _number(value: Any, _: Any) -> Number:
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, np.ndarray):
+        return value
+    raise problem(f"must be a number, got {value!r}")
+
+
+def _money(value: Any, _: Any) -> Money:
+    try:
+        return to_money(value)
+    except InvalidValueError as error:
+        raise problem(error.problem) from None
+
+
+def new_converter() -> cattrs.Converter:
+    """Make a converter with the strict hooks of this module."""
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    converter.register_structure_hook(str, _of_type("a text", str))
+    converter.register_structure_hook(bool, _of_type("true or false", bool))
+    converter.register_structure_hook(int, _of_type("a whole number", int))
+    converter.register_structure_hook(date, _of_type("a date such as 2026-12-01", date))
+    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook(Decimal, _decimal)
+    converter.register_structure_hook(Money, _money)
+    converter.register_structure_hook_func(lambda kind: kind == Number, _number)
+    converter.register_structure_hook_factory(_is_optional, lambda kind: _structure_optional(converter, kind))
+    converter.register_structure_hook_factory(_is_sequence, lambda kind: _structure_sequence(converter, kind))
+    converter.register_structure_hook_factory(_is_mapping, lambda kind: _structure_mapping(converter, kind))
+    converter.register_structure_hook_factory(attrs.has, lambda kind: _structure_class(converter, kind))
+    converter.register_structure_hook(Money, _money)
+    converter.register_unstructure_hook(Money, str)
+    converter.register_unstructure_hook(Decimal, str)
+    return converter
+
+
+def _is_optional(kind: Any) -> bool:
+    return typing.get_origin(kind) in (typing.Union, types.UnionType) and type(None) in typing.get_args(kind)
+
+
+def _is_sequence(kind: Any) -> bool:
+    return typing.get_origin(kind) in (tuple, list)
+
+
+def _is_mapping(kind: Any) -> bool:
+    return typing.get_origin(kind) in (dict, Mapping)
+
+
+def _structure_optional(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
+    rest = [part for part in typing.get_args(kind) if part is not type(None)]
+    inner: Any = rest[0]
+    for part in rest[1:]:
+        inner = inner | part
+
+    def structure(value: Any, _: Any) -> Any:
+        return None if value is None else converter.structure(value, inner)
+
+    return structure
+
+
+def _structure_sequence(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
+    container = typing.get_origin(kind)
+    inner = typing.get_args(kind)[0]
+
+    def structure(value: Any, _: Any) -> Any:
+        if not isinstance(value, (list, tuple)):
+            raise problem(f"must be a list, got {value!r}")
+        items, found = [], []
+        for position, item in enumerate(value):
+            try:
+                items.append(converter.structure(item, inner))
+            except Problems as problems:
+                found += problems.below(f"[{position}]")
+        if found:
+            raise Problems(found)
+        return container(items)
+
+    return structure
+
+
+def _structure_mapping(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
+    inner = typing.get_args(kind)[1]
+
+    def structure(value: Any, _: Any) -> dict[str, Any]:
+        check_table(value)
+        items, found = {}, []
+        for key, item in value.items():
+            try:
+                items[key] = converter.structure(item, inner)
+            except Problems as problems:
+                found += problems.below(key)
+        if found:
+            raise Problems(found)
+        return items
+
+    return structure
+
+
+def check_table(value: object) -> None:
+    """Refuse what is not a table of named values."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise problem(f"must be a table, got {value!r}")
+
+
+def _structure_class(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
+    def structure(value: Any, _: Any) -> Any:
+        return value if isinstance(value, kind) else build(converter, value, kind)
+
+    return structure
+
+
+def settable(kind: type) -> dict[str, attrs.Attribute[Any]]:
+    """Give the fields of a class that a document may set, by name."""
+    fields = attrs.fields_dict(attrs.resolve_types(kind))
+    return {name: field for name, field in fields.items() if field.init and not name.startswith("_")}
+
+
+def build(converter: cattrs.Converter, value: Any, kind: type[T], *, extra: frozenset[str] = frozenset()) -> T:
+    """Build an attrs object from a table and report every problem of it.
+
+    Args:
+        converter: The converter that structures the fields.
+        value: The table.
+        kind: The class.
+        extra: Keys of the table that are not fields and were dealt with elsewhere.
+
+    Raises:
+        Problems: What is wrong, with the path below this place.
+    """
+    check_table(value)
+    fields = settable(kind)
+    found: list[tuple[str, str]] = []
+    given: dict[str, Any] = {}
+    for key in value:
+        if key not in fields and key not in extra:
+            found.append((key, f"is not a field of {kind.__name__}{suggest(key, fields)}"))
+    for name, field in fields.items():
+        if name not in value:
+            if field.default is attrs.NOTHING:
+                found.append((name, "is missing"))
+            continue
+        try:
+            item = converter.structure(value[name], field.type)
+            if field.validator is not None:
+                _validate(field, item)
+            given[name] = item
+        except Problems as problems:
+            found += problems.below(name)
+        except InvalidValueError as error:
+            found.append((name, error.problem))
+    if found:
+        raise Problems(found)
+    try:
+        return kind(**given)
+    except InvalidValueError as error:
+        raise Problems([(error.field, error.problem)]) from None
+    except LlmTcoError as error:
+        raise problem(str(error)) from None
+
+
+def _validate(field: attrs.Attribute[Any], item: Any) -> None:
+    """Run a field's converter and validator on their own, so that each field is heard."""
+    converter = field.converter
+    if isinstance(converter, attrs.Converter):
+        item = converter.converter(item, field)  # type: ignore[call-arg]  # all of ours take the field
+    if field.validator is not None:
+        field.validator(None, field, item)
+
+
+def structure(value: object, kind: type[T], *, title: str, converter: cattrs.Converter | None = None) -> T:
+    """Structure plain data into a type.
+
+    Raises:
+        ProblemsError: One report with every problem and its path.
+    """
+    try:
+        return (converter or new_converter()).structure(value, kind)
+    except Problems as problems:
+        raise ProblemsError(title, problems.lines()) from None
