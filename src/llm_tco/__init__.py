@@ -5,9 +5,7 @@ Importing this package loads nothing but itself: each name is imported when it i
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as typing's constant, whose import would cost more than all of this module
 if TYPE_CHECKING:
     from llm_tco.analysis.compare import Comparison, compare
     from llm_tco.catalog.catalog import Catalog
@@ -103,6 +101,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    import importlib
+
     if name == "__version__":
         return importlib.import_module("importlib_metadata").version("llm-tco")
     if name not in _HOMES:

@@ -103,7 +103,7 @@ def number(
 
     return attrs.field(
         default=default,
-        converter=attrs.Converter(convert, takes_field=True),  # type: ignore[call-overload]  # one-argument stub
+        converter=attrs.Converter(convert, takes_field=True),
         validator=validate,
         kw_only=kw_only,
     )
@@ -127,7 +127,7 @@ def whole(*, ge: int | None = None, default: Any = attrs.NOTHING, optional: bool
 
     return attrs.field(
         default=default,
-        converter=attrs.Converter(convert, takes_field=True),  # type: ignore[call-overload]  # one-argument stub
+        converter=attrs.Converter(convert, takes_field=True),
         validator=validate,
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from llm_tco._fields import FloatArray, Number, column, number, to_number
 from llm_tco.errors import InvalidValueError, MismatchError
+from llm_tco.finance.discounting import over_time
 from llm_tco.loadshape import FLAT, HourOfWeek, Load, LoadShape, Peak
 from llm_tco.timeline import Timeline
 from llm_tco.units import MONTHS_PER_YEAR
@@ -26,7 +27,7 @@ def _atoms(value: object, attribute: attrs.Attribute[Any]) -> FloatArray:
 
 
 def _atoms_field() -> Any:
-    return attrs.field(converter=attrs.Converter(_atoms, takes_field=True))  # type: ignore[call-overload]  # stub
+    return attrs.field(converter=attrs.Converter(_atoms, takes_field=True))
 
 
 @attrs.frozen(eq=False)
@@ -73,7 +74,7 @@ class Lengths:
             The mean, with an axis for the months: shape `(..., 1)`.
         """
         values = np.broadcast_to(values, np.broadcast_shapes(values.shape, self.weights.shape))
-        return np.vecdot(np.ascontiguousarray(values), self.weights)[..., None]
+        return over_time(values, self.weights)[..., None]
 
     def where(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[float, Lengths | None]:
         """Give the weight of some kinds, and their distribution where there are any."""
@@ -212,12 +213,11 @@ class Demand:
         """
         below, above = self.load.cut(level)
         share = self.load.carried(level)
-        return tuple(  # type: ignore[return-value]  # two parts
-            attrs.evolve(
-                self._each(lambda stream, part=part: attrs.evolve(stream, requests=stream.requests * part)), load=load
-            )
-            for load, part in ((below, share), (above, 1.0 - share))
-        )
+        return self._slice(below, share), self._slice(above, 1.0 - share)
+
+    def _slice(self, load: Load, share: FloatArray) -> Demand:
+        part = self._each(lambda stream: attrs.evolve(stream, requests=stream.requests * share))
+        return attrs.evolve(part, load=load)
 
     def cached(self, hit_share: Number) -> Demand:
         """Take away the requests that a cache answers.
@@ -313,6 +313,10 @@ def check_shares(shares: Mapping[str, Number], field: str = "shares") -> None:
         raise InvalidValueError(field, f"must sum to 1, got {float(np.max(total)):g}")
 
 
+def _to_lengths(value: Lengths | Sequence[Sequence[float]] | None) -> Lengths | None:
+    return Lengths.of_table(value) if isinstance(value, (list, tuple)) else value  # type: ignore[return-value]  # checked
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Workload:
     """What users ask for, as a person states it.
@@ -336,9 +340,7 @@ class Workload:
     requests_per_month: Number = number(ge=0)
     input_tokens: Number | None = number(ge=0, default=None, optional=True)
     output_tokens: Number | None = number(ge=0, default=None, optional=True)
-    lengths: Lengths | None = attrs.field(
-        default=None, converter=lambda value: Lengths.of_table(value) if isinstance(value, (list, tuple)) else value
-    )
+    lengths: Lengths | None = attrs.field(default=None, converter=_to_lengths)
     growth_per_year: Number = number(gt=-1, default=0.0)
     cacheable_share: Number = number(ge=0, le=1, default=1.0)
     peak_to_mean: Number | None = number(ge=1, default=None, optional=True)
@@ -367,7 +369,7 @@ class Workload:
         """Lay the workload on a timeline."""
         lengths = self.lengths
         if lengths is None:
-            assert self.input_tokens is not None and self.output_tokens is not None  # noqa: PT018, S101 - see post-init
+            assert self.input_tokens is not None and self.output_tokens is not None  # noqa: PT018 - see post-init
             lengths = Lengths.fixed(self.input_tokens, self.output_tokens)
         years = (timeline.index - 1.0) / MONTHS_PER_YEAR
         growth = np.power(1.0 + column(self.growth_per_year), years)

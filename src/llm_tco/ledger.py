@@ -15,6 +15,7 @@ import numpy as np
 from llm_tco._fields import FloatArray, Number, choice, column
 from llm_tco.demand import Demand, check_shares
 from llm_tco.errors import CurrencyError, InvalidValueError, MismatchError, OverflowedError, SharedFleetError
+from llm_tco.finance.discounting import over_time, summed
 from llm_tco.money import ExchangeRates, is_currency
 from llm_tco.timeline import Timeline
 
@@ -58,17 +59,17 @@ class Recognition:
         lag = np.arange(size)[:, None] - np.arange(size)
         inside = (lag >= 0) & (lag < self.weights.shape[-1])
         kernel = np.where(inside, self.weights[..., np.where(inside, lag, 0)], 0.0)
-        expense = np.array(np.vecdot(kernel, amounts[..., None, :]))
+        expense = over_time(amounts[..., None, :], kernel)
         if self.closed:
-            expense[..., -1] += amounts.sum(axis=-1) - expense.sum(axis=-1)
+            expense[..., -1] += summed(amounts) - summed(expense)
         return expense
 
     def credit(self, amounts: FloatArray) -> FloatArray:
         """Give what the assets in life at the horizon are credited with there, shape `(...)`."""
         if self.residual == "book":
-            return np.asarray(amounts.sum(axis=-1) - self.spread(amounts).sum(axis=-1))
+            return summed(amounts) - summed(self.spread(amounts))
         in_life = amounts[..., max(amounts.shape[-1] - (self.weights.shape[-1] - 1), 0) :]
-        return np.asarray(in_life.sum(axis=-1) * self.salvage_share)
+        return np.asarray(summed(in_life) * self.salvage_share)
 
 
 AT_ONCE: Final = Recognition(weights=np.ones(1))
@@ -165,26 +166,29 @@ class FleetLoad:
         return self.offset == other.offset and self.demand.same_as(other.demand)
 
 
-def total(arrays: Iterable[FloatArray], size: int) -> FloatArray:
-    """Add arrays over time, the same to the last bit whatever their order.
+def total(amounts: Iterable[tuple[tuple[str, ...], FloatArray]], size: int) -> FloatArray:
+    """Add named amounts, the same to the last bit whatever their order.
 
-    The amounts of each month are added from the lowest to the highest.
+    They are added in the order of their names; those of one name month by month, from the
+    lowest to the highest.
 
     Args:
-        arrays: Arrays of shape `(..., size)`.
+        amounts: Names and arrays of shape `(..., size)`.
         size: Entries over time.
 
     Returns:
         Their sum, shape `(..., size)`.
     """
-    parts = list(arrays)
-    if not parts:
-        return np.zeros(size)
-    rows = np.sort(np.stack(np.broadcast_arrays(*parts)), axis=0)
-    amount = rows[0] + 0.0
-    for row in rows[1:]:
-        amount = amount + row
-    return amount
+    named: dict[tuple[str, ...], list[FloatArray]] = {}
+    for name, array in amounts:
+        named.setdefault(name, []).append(array)
+    value = np.zeros(size)
+    for name in sorted(named):
+        group = named[name]
+        rows = group if len(group) == 1 else np.sort(np.stack(np.broadcast_arrays(*group)), axis=0)
+        for row in rows:
+            value = value + row
+    return value
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -204,7 +208,9 @@ class Ledger:
 
     timeline: Timeline
     lines: tuple[Line, ...] = ()
-    unserved: FloatArray = attrs.field(default=attrs.Factory(lambda self: np.zeros(self.timeline.size), takes_self=True))
+    unserved: FloatArray = attrs.field(
+        default=attrs.Factory(lambda self: np.zeros(self.timeline.size), takes_self=True)
+    )
     loads: Mapping[Hashable, FleetLoad] = attrs.field(factory=dict)
     steps: Mapping[Hashable, FloatArray] = attrs.field(factory=dict)
     states: frozenset[State] = frozenset()
@@ -298,10 +304,11 @@ class Ledger:
             self._each(lambda line: line.with_amounts(pad(line.amounts))),
             timeline=timeline,
             unserved=pad(self.unserved),
-            loads={
-                fleet: attrs.evolve(load, offset=load.offset + months) for fleet, load in self.loads.items()
+            loads={fleet: attrs.evolve(load, offset=load.offset + months) for fleet, load in self.loads.items()},
+            steps={
+                key: pad(np.broadcast_to(step, (*step.shape[:-1], self.timeline.size)))
+                for key, step in self.steps.items()
             },
-            steps={key: pad(np.broadcast_to(step, (*step.shape[:-1], self.timeline.size))) for key, step in self.steps.items()},
         )
 
     def shared(self, shares: Mapping[str, Number]) -> dict[str, Ledger]:
@@ -375,7 +382,9 @@ class Ledger:
             if others:
                 raise CurrencyError(f"amounts in {', '.join(others)} and {unit} don't add; convert the ledger first")
         with np.errstate(over="ignore", invalid="ignore"):
-            value = total((line.read(basis) for line in self.lines if line.unit == unit), self.timeline.size)
+            value = total(
+                ((line.path, line.read(basis)) for line in self.lines if line.unit == unit), self.timeline.size
+            )
         if not np.isfinite(value).all():
             raise OverflowedError(f"a sum in {unit} is too large for a float; state the amounts in larger units")
         return value

@@ -93,7 +93,7 @@ class HourOfWeek:
     """
 
     loads: tuple[float, ...] = attrs.field(
-        converter=attrs.Converter(_scaled_hours, takes_field=True)  # type: ignore[misc, call-overload]  # stub
+        converter=attrs.Converter(_scaled_hours, takes_field=True)  # type: ignore[misc]  # attrs infers no type from a bound converter
     )
     _levels: FloatArray = attrs.field(init=False, repr=False, eq=False)
     _volumes: FloatArray = attrs.field(init=False, repr=False, eq=False)

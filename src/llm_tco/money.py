@@ -52,7 +52,7 @@ class Money:
     """
 
     amount: Number | Decimal = attrs.field(
-        converter=attrs.Converter(_amount, takes_field=True)  # type: ignore[misc, call-overload]  # one-argument stub
+        converter=attrs.Converter(_amount, takes_field=True)  # type: ignore[misc]  # attrs infers no type from a bound converter
     )
     currency: str = attrs.field(validator=lambda _, attribute, value: check_currency(value, attribute.name) and None)
 
@@ -154,7 +154,7 @@ def money(
 
     return attrs.field(
         default=default,
-        converter=attrs.Converter(convert, takes_field=True),  # type: ignore[call-overload]  # one-argument stub
+        converter=attrs.Converter(convert, takes_field=True),
         validator=validate,
         kw_only=kw_only,
     )
@@ -171,6 +171,14 @@ def _rates(value: object, attribute: attrs.Attribute[Any]) -> dict[str, Number]:
     return rates
 
 
+def exchange_rates() -> Any:
+    """Define a field that maps currencies to positive rates; empty unless said otherwise."""
+    return attrs.field(
+        factory=dict,
+        converter=attrs.Converter(_rates, takes_field=True),
+    )
+
+
 @attrs.frozen(eq=False)
 class ExchangeRates:
     """Exchange rates into one base currency.
@@ -182,10 +190,7 @@ class ExchangeRates:
     """
 
     base: str = attrs.field(validator=lambda _, attribute, value: check_currency(value, attribute.name) and None)
-    rates: Mapping[str, Number] = attrs.field(
-        factory=dict,
-        converter=attrs.Converter(_rates, takes_field=True),  # type: ignore[misc, call-overload]  # one-argument stub
-    )
+    rates: Mapping[str, Number] = exchange_rates()
 
     def __attrs_post_init__(self) -> None:
         own = self.rates.get(self.base, 1.0)

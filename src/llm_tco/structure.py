@@ -25,7 +25,7 @@ from llm_tco.money import Money, to_money
 T = TypeVar("T")
 
 
-class Problems(Exception):
+class Problems(Exception):  # noqa: N818 - it carries problems upwards, and never leaves this layer
     """Problems found below one place, each a path and a text."""
 
     def __init__(self, found: list[tuple[str, str]]) -> None:
@@ -38,7 +38,7 @@ class Problems(Exception):
 
     def lines(self) -> list[str]:
         """One line per problem."""
-        return [f"{path}: {text}" if path else text for path, text in self.found]
+        return [f"{path}: {text}" if path else text for path, text in self.found if text]
 
 
 def join(step: str, path: str) -> str:
@@ -49,6 +49,11 @@ def join(step: str, path: str) -> str:
 def problem(text: str) -> Problems:
     """Make a problem of the place itself."""
     return Problems([("", text)])
+
+
+def reported() -> Problems:
+    """Make a problem that stands elsewhere in the report already."""
+    return problem("")
 
 
 def _of_type(name: str, *accepted: type) -> Callable[[Any, Any], Any]:
@@ -69,7 +74,7 @@ def _decimal(value: Any, _: Any) -> Decimal:
         except ArithmeticError:
             raise problem(f"must be a decimal number, got {value!r}") from None
     else:
-        raise problem(f"must be a decimal number, written as a string such as \"0.15\", got {value!r}")
+        raise problem(f'must be a decimal number, written as a string such as "0.15", got {value!r}')
     if not number.is_finite():
         raise problem(f"must be finite, got {value}")
     return number
@@ -206,25 +211,26 @@ def build(converter: cattrs.Converter, value: Any, kind: type[T], *, extra: froz
     """
     check_table(value)
     fields = settable(kind)
-    found: list[tuple[str, str]] = []
+    found = [
+        (key, f"is not a field of {kind.__name__}{suggest(key, fields)}")
+        for key in value
+        if key not in fields and key not in extra
+    ]
     given: dict[str, Any] = {}
-    for key in value:
-        if key not in fields and key not in extra:
-            found.append((key, f"is not a field of {kind.__name__}{suggest(key, fields)}"))
     for name, field in fields.items():
         if name not in value:
             if field.default is attrs.NOTHING:
                 found.append((name, "is missing"))
             continue
         try:
-            item = converter.structure(value[name], field.type)
-            if field.validator is not None:
-                _validate(field, item)
+            target: Any = field.type
+            item = converter.structure(value[name], target)
+            _check(field, item)
             given[name] = item
         except Problems as problems:
             found += problems.below(name)
         except InvalidValueError as error:
-            found.append((name, error.problem))
+            found.append((error.field if error.field.startswith(f"{name}.") else name, error.problem))
     if found:
         raise Problems(found)
     try:
@@ -235,11 +241,11 @@ def build(converter: cattrs.Converter, value: Any, kind: type[T], *, extra: froz
         raise problem(str(error)) from None
 
 
-def _validate(field: attrs.Attribute[Any], item: Any) -> None:
+def _check(field: attrs.Attribute[Any], item: Any) -> None:
     """Run a field's converter and validator on their own, so that each field is heard."""
     converter = field.converter
     if isinstance(converter, attrs.Converter):
-        item = converter.converter(item, field)  # type: ignore[call-arg]  # all of ours take the field
+        item = converter.converter(item, field)  # type: ignore[attr-defined]  # the stub leaves it out
     if field.validator is not None:
         field.validator(None, field, item)
 

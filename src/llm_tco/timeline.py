@@ -76,5 +76,7 @@ class Timeline:
         """
         length = self.months - first if months is None else months
         if first < 0 or length < 1 or first + length > self.months:
-            raise InvalidValueError("window", f"must lie within the {self.months} months, got {first} to {first + length}")
+            raise InvalidValueError(
+                "window", f"must lie within the {self.months} months, got {first} to {first + length}"
+            )
         return Timeline(add_months(self.start, first), length)

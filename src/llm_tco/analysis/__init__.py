@@ -1,0 +1,1 @@
+"""Readings of ledgers: comparison, break-even, investment."""

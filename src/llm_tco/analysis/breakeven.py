@@ -84,8 +84,8 @@ class VolumeSearch:
         for ledger in ledgers:
             flows = np.broadcast_to(self.terms.costs(ledger), shape)
             costs.append(np.broadcast_to(self.terms.present_value(flows), len(new)))
-            carries = (np.broadcast_to(ledger.unserved, shape) <= 0).all(axis=-1)
-            feasible.append(carries & (not ledger.unpriced))
+            short = np.broadcast_to(ledger.unserved, shape).max(axis=-1)
+            feasible.append((short <= 0) & (not ledger.unpriced))
         self._smooth |= any(ledger.smooth for ledger in ledgers)
         steps = _steps(ledgers, shape)
         for place, volume in enumerate(new):
@@ -120,9 +120,7 @@ class VolumeSearch:
             beside: set[int] = set()
             for a, b in itertools.combinations(range(len(self.options)), 2):
                 difference = costs[:, a] - costs[:, b]
-                change = np.flatnonzero(
-                    (np.sign(difference[1:]) != np.sign(difference[:-1])) & (np.diff(volumes) > 1)
-                )
+                change = np.flatnonzero((np.sign(difference[1:]) != np.sign(difference[:-1])) & (np.diff(volumes) > 1))
                 low, high = volumes[change], volumes[change + 1]
                 slope = difference[change] / (difference[change] - difference[change + 1])
                 solution = np.clip(np.floor(low + slope * (high - low)), low, high - 1)
@@ -143,7 +141,8 @@ class VolumeSearch:
             within = within + [
                 (low, high)
                 for low, high in itertools.pairwise(points)
-                if high - low > 1 and np.sign(np.subtract(*costs[points.index(low), [first, second]]))
+                if high - low > 1
+                and np.sign(np.subtract(*costs[points.index(low), [first, second]]))
                 != np.sign(np.subtract(*costs[points.index(high), [first, second]]))
             ]
         return crossings(

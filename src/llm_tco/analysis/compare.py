@@ -18,7 +18,7 @@ from llm_tco.catalog.records import Record
 from llm_tco.components.base import Component
 from llm_tco.demand import Demand, Workload
 from llm_tco.errors import InfeasibleError, InvalidValueError, suggest
-from llm_tco.finance.discounting import annual_rate, as_float, npv
+from llm_tco.finance.discounting import annual_rate, as_float, npv, summed
 from llm_tco.finance.returns import Irr, discounted_payback, irr_report, payback, profitability_index, roi
 from llm_tco.ledger import Ledger
 from llm_tco.money import ExchangeRates
@@ -70,17 +70,17 @@ class Option:
     @property
     def monthly(self) -> Number:
         """Mean cost of a month after the day of purchase: upfront + monthly × months = tco."""
-        return as_float(_sum(self.cash[..., 1:]) / self.demand.timeline.months)
+        return as_float(summed(self.cash[..., 1:]) / self.demand.timeline.months)
 
     @property
     def tco(self) -> Number:
         """Total cost of ownership over the horizon: the sum of all costs, without benefits."""
-        return as_float(_sum(self.cash))
+        return as_float(summed(self.cash))
 
     @property
     def net(self) -> Number:
         """Total cost of ownership less benefits."""
-        return as_float(_sum(self.net_cash))
+        return as_float(summed(self.net_cash))
 
     @property
     def npv_cost(self) -> Number:
@@ -114,20 +114,23 @@ class Option:
         """Whether it carries the whole load, at known prices, in every draw."""
         return not self.ledger.unpriced and not bool(np.any(self.unserved > 0))
 
+    @property
+    def carried_until(self) -> np.ndarray:
+        """Whether the load was carried in every month up to each, shape `(T + 1,)`; day 0 stands with month 1."""
+        short = np.cumsum(np.broadcast_to(self.unserved, self.demand.timeline.size))
+        short[0] = short[1]
+        return (short <= 0) & (not self.ledger.unpriced)
+
     def categories(self) -> dict[str, Number]:
         """Give the cost of each category, without benefits; they sum to the tco."""
         costs = self.ledger.where(lambda line: line.is_money and not line.benefit)
         groups = costs.by(lambda line: line.category)
-        return {name: as_float(_sum(group.amounts(self.terms.currency))) for name, group in groups.items()}
+        return {name: as_float(summed(group.amounts(self.terms.currency))) for name, group in groups.items()}
 
     def quantities(self) -> dict[str, Number]:
         """Give the total of each quantity, such as kWh."""
         units = [unit for unit in self.ledger.units if unit != self.terms.currency]
-        return {unit: as_float(_sum(self.ledger.amounts(unit))) for unit in units}
-
-
-def _sum(amounts: FloatArray) -> FloatArray:
-    return np.asarray(np.vecdot(np.ascontiguousarray(amounts), np.ones(amounts.shape[-1]))) + 0.0
+        return {unit: as_float(summed(self.ledger.amounts(unit))) for unit in units}
 
 
 @attrs.frozen(kw_only=True)
@@ -251,13 +254,8 @@ class Comparison:
         if one.cash.ndim > 1 or other.cash.ndim > 1:
             raise InfeasibleError("break-even is read from one scenario, not from draws; ask for it draw by draw")
         cumulative = (np.cumsum(one.cash), np.cumsum(other.cash))
-        carried = tuple(
-            (np.cumsum(np.broadcast_to(option.unserved, self.timeline.size)) <= 0) & (not option.ledger.unpriced)
-            for option in (one, other)
-        )
-        by_month = crossings(
-            (a, b), range(self.timeline.size), cumulative, (carried[0], carried[1]), open_end=False
-        )
+        carried = (one.carried_until, other.carried_until)
+        by_month = crossings((a, b), range(self.timeline.size), cumulative, carried, open_end=False)
         exact = None
         if by_month.first is not None:
             before, after = (cumulative[0] - cumulative[1])[by_month.first - 1 : by_month.first + 1]
@@ -343,6 +341,4 @@ def compare(
         ledger = terms.ledger(component, demand)
         found[name] = Option(name=name, component=component, demand=demand, terms=terms, ledger=ledger)
         found[name].cash  # noqa: B018 - refuses an overflow here, not at a later reading
-    return Comparison(
-        options=found, workload=workload, timeline=timeline, terms=terms, volumes=volumes or (1, ceiling)
-    )
+    return Comparison(options=found, workload=workload, timeline=timeline, terms=terms, volumes=volumes or (1, ceiling))

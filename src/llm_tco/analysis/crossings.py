@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -102,7 +103,7 @@ def _contested(intervals: Sequence[Interval]) -> list[Interval]:
 def _changes(intervals: Sequence[Interval]) -> list[Interval]:
     """Give the ranges that begin with a change between options that both carry the load."""
     decided = [one for one in _contested(intervals) if one.cheaper is not None]
-    return [after for before, after in zip(decided, decided[1:], strict=False) if before.cheaper != after.cheaper]
+    return [after for before, after in itertools.pairwise(decided) if before.cheaper != after.cheaper]
 
 
 def _standing(a: str, intervals: Sequence[Interval]) -> Standing:

@@ -33,7 +33,7 @@ class Terms:
 
     @property
     def rate_per_month(self) -> FloatArray:
-        """Effective monthly discount rate, shape `(...)`. [1/month]"""
+        """Effective monthly discount rate, shape `(...)`; per month."""
         return monthly_rate(self.discount_rate)
 
     def present_value(self, amounts: FloatArray) -> FloatArray:

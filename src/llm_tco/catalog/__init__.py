@@ -1,0 +1,1 @@
+"""Records, the plugins that bring them, and how they are looked up."""

@@ -100,9 +100,7 @@ class Catalog:
 
     def with_records(self, records: Iterable[Record]) -> Catalog:
         """Give a catalog that holds more records."""
-        return Catalog(
-            (*self.records, *records), components=self.components, plugins=self.plugins, prefer=self.prefer
-        )
+        return Catalog((*self.records, *records), components=self.components, plugins=self.plugins, prefer=self.prefer)
 
     def all(self, kind: type[R]) -> tuple[R, ...]:
         """List the records of a kind."""
@@ -174,8 +172,10 @@ class Catalog:
             if (record.gpu, record.model, record.quantisation, record.gpus) == (gpu, model, quantisation, gpus)
             and _from(record, plugin)
         ]
-        return self._choose(fitting, f"throughput {gpu}/{model}/{quantisation}") if fitting else self._find(
-            Throughput, words, plugin=plugin
+        return (
+            self._choose(fitting, f"throughput {gpu}/{model}/{quantisation}")
+            if fitting
+            else self._find(Throughput, words, plugin=plugin)
         )
 
     def _find(self, kind: type[R], words: tuple[str, ...], *, on: date | None = None, plugin: str | None = None) -> R:
@@ -191,13 +191,17 @@ class Catalog:
         return self._choose(found, f"{kind.kind} {asked}")
 
     def _lookup(self, kind: type[R], words: tuple[str, ...]) -> list[R]:
-        index = self._index[kind.kind]
-        if words in index:
-            return list(index[words])  # type: ignore[arg-type]  # the index of a kind holds that kind
-        meant = self._aliases[kind.kind].get(words, set()) or self._aliases[kind.kind].get(_folded(words), set())
+        index, aliases = self._index[kind.kind], self._aliases[kind.kind]
+        meant: set[tuple[str, ...]] = set()
+        for spelling in (words, _folded(words)):
+            if spelling in index:
+                return list(index[spelling])  # type: ignore[arg-type]  # the index of a kind holds that kind
+            meant = meant or aliases.get(spelling, set())
         if len(meant) > 1:
             names = ", ".join(sorted("/".join(word for word in one if word) for one in meant))
-            raise ConflictingRecordsError(f"{'/'.join(words)} is another name of several: {names}. Ask for one of them.")
+            raise ConflictingRecordsError(
+                f"{'/'.join(words)} is another name of several: {names}. Ask for one of them."
+            )
         return [record for identity in meant for record in index[identity]]  # type: ignore[misc]  # as above
 
     def _choose(self, found: Sequence[R], asked: str) -> R:
@@ -211,7 +215,9 @@ class Catalog:
         first, *rest = leading
         different = [record for record in rest if not _same_figures(record, first)]
         if different:
-            values = "\n".join(f"  {record.origin or 'unknown origin'}: {record.title}, {record.source}" for record in leading)
+            values = "\n".join(
+                f"  {record.origin or 'unknown origin'}: {record.title}, {record.source}" for record in leading
+            )
             raise ConflictingRecordsError(
                 f"{len(leading)} records of equal authority state {asked} differently:\n{values}\n"
                 "Name one by plugin=, rank plugins by prefer=, or disable one."

@@ -6,13 +6,28 @@ import tomllib
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from llm_tco.catalog.records import Record
+import cattrs
+
+from llm_tco.catalog.records import Rate, Record
 from llm_tco.errors import ProblemsError
-from llm_tco.structure import structure
+from llm_tco.structure import build, new_converter, structure
 
 R = TypeVar("R", bound=Record)
+
+
+def record_converter() -> cattrs.Converter:
+    """Make a converter for records: a rate may be written as a plain number."""
+    converter = new_converter()
+
+    def rate(value: Any, _: Any) -> Rate:
+        if isinstance(value, dict):
+            return build(converter, value, Rate)
+        return build(converter, {"base": value}, Rate)
+
+    converter.register_structure_hook(Rate, rate)
+    return converter
 
 
 def read_toml(text: str) -> dict[str, object]:
@@ -48,11 +63,11 @@ def read_records(package: str, name: str, kind: type[R], *, table: str) -> tuple
 
 def records_of(document: dict[str, object], kind: type[R], *, table: str, title: str) -> tuple[R, ...]:
     """Structure the records of one table of a document; see `read_records`."""
-    rows = document.get(table, [])
     return structure(
-        {table: with_sources(rows, document.get("sources", {}))}[table],
+        with_sources(document.get(table, []), document.get("sources", {})),
         tuple[kind, ...],  # type: ignore[valid-type]  # a type built at run time
         title=f"{title}, table {table}",
+        converter=record_converter(),
     )
 
 
@@ -67,5 +82,7 @@ def with_sources(value: object, sources: object) -> object:
         if key == "source" and isinstance(item, str) and isinstance(sources, dict) and item in sources:
             filled[key] = sources[item]
         elif key == "field_sources" and isinstance(item, dict) and isinstance(sources, dict):
-            filled[key] = {field: sources.get(name, name) if isinstance(name, str) else name for field, name in item.items()}
+            filled[key] = {
+                field: sources.get(name, name) if isinstance(name, str) else name for field, name in item.items()
+            }
     return filled

@@ -150,6 +150,7 @@ class Gpu(Record):
 
     @property
     def identity(self) -> tuple[str, ...]:
+        """The words under which it is looked up."""
         return (self.key,)
 
 
@@ -202,6 +203,7 @@ class Server(Record):
 
     @property
     def identity(self) -> tuple[str, ...]:
+        """The words under which it is looked up."""
         return (self.key,)
 
     @property
@@ -239,6 +241,7 @@ class Model(Record):
 
     @property
     def identity(self) -> tuple[str, ...]:
+        """The words under which it is looked up."""
         return (self.key,)
 
 
@@ -264,6 +267,7 @@ class Tariff(Record):
 
     @property
     def identity(self) -> tuple[str, ...]:
+        """The words under which it is looked up."""
         return (self.key,)
 
 
@@ -314,6 +318,7 @@ class Throughput(Record):
 
     @property
     def identity(self) -> tuple[str, ...]:
+        """The words under which it is looked up."""
         return (self.gpu, self.model, self.quantisation, self.engine, str(self.gpus))
 
     def busy_seconds(self, input_tokens: FloatArray, output_tokens: FloatArray) -> FloatArray:
@@ -433,6 +438,7 @@ class TokenPrice(Record):
 
     @property
     def identity(self) -> tuple[str, ...]:
+        """The words under which it is looked up."""
         return (self.provider, self.model, self.variant, self.region)
 
     def unpriced(self, input_tokens: FloatArray, output_tokens: FloatArray, cached_tokens: FloatArray) -> list[str]:

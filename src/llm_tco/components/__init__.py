@@ -1,0 +1,1 @@
+"""The algebra of costs, and the kinds that come with the library."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 import attrs
+import numpy as np
 
 from llm_tco._fields import Number, column, number, text
 from llm_tco.catalog.records import TokenPrice
 from llm_tco.components.base import Composable
 from llm_tco.demand import Demand
-from llm_tco.ledger import Ledger, State, total
+from llm_tco.ledger import Ledger, State
 
 
 @attrs.frozen(eq=False)
@@ -31,13 +32,13 @@ class ApiUsage(Composable):
 
     def cost(self, demand: Demand) -> Ledger:
         """Price the requests of each month."""
-        bills, missing = [], set()
+        bill, missing = np.zeros(demand.timeline.size), set()
         for stream in demand.streams:
             lengths = stream.lengths
             cached = column(self.cached_share) * lengths.input_tokens
             missing.update(self.price.unpriced(lengths.input_tokens, lengths.output_tokens, cached))
             per_request = self.price.cost(lengths.input_tokens, lengths.output_tokens, cached)
-            bills.append(stream.requests * lengths.mean(per_request))
+            bill = bill + stream.requests * lengths.mean(per_request)
         states = {
             State(
                 kind="unpriced",
@@ -49,7 +50,5 @@ class ApiUsage(Composable):
         if self.price.approximate:
             note = f"the price of {self.price.title} is approximate: {self.price.note or 'its source simplifies'}"
             states.add(State(kind="approximate", path=(self.name,), note=note))
-        line = self.line("api", self.price.currency, total(bills, demand.timeline.size))
-        return Ledger(
-            timeline=demand.timeline, lines=(line,), states=frozenset(states), records=(self.price,)
-        )
+        line = self.line("api", self.price.currency, bill)
+        return Ledger(timeline=demand.timeline, lines=(line,), states=frozenset(states), records=(self.price,))

@@ -6,7 +6,7 @@ is one, so that a combination can stand wherever a single cost can.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, Protocol, runtime_checkable
 
 import attrs
@@ -89,6 +89,10 @@ def _parts(component: Component) -> Iterator[Component]:
         yield component
 
 
+def _to_parts(parts: Iterable[Component]) -> tuple[Component, ...]:
+    return tuple(parts)
+
+
 @attrs.frozen(eq=False)
 class Stack(Composable):
     """Several components that stand for the same requests; what `a + b` gives.
@@ -100,7 +104,7 @@ class Stack(Composable):
 
     kind: ClassVar[str] = "stack"
 
-    parts: tuple[Component, ...] = attrs.field(default=(), converter=tuple)
+    parts: tuple[Component, ...] = attrs.field(default=(), converter=_to_parts)
     name: str = text(default="stack")
 
     def cost(self, demand: Demand) -> Ledger:

@@ -58,13 +58,14 @@ class Purchase(Composable):
         months = np.asarray(self.life_years) * MONTHS_PER_YEAR
         if months.ndim or abs(months - np.round(months)) > 1e-9 or np.round(months) < 1:
             raise InvalidValueError("life_years", f"must be a whole number of months, got {self.life_years} years")
+        price = self.unit_price
         if self.salvage is not None:
-            if self.salvage.currency != self.unit_price.currency:
+            if self.salvage.currency != price.currency:
                 raise InvalidValueError(
-                    "salvage", f"must be in the currency of the price, {self.unit_price.currency}, got {self.salvage}"
+                    "salvage", f"must be in the currency of the price, {price.currency}, got {self.salvage}"
                 )
-            if np.any(np.greater(self.salvage.value, self.unit_price.value)):
-                raise InvalidValueError("salvage", f"must be at most the price of {self.unit_price}, got {self.salvage}")
+            if np.any(np.greater(self.salvage.value, price.value)):
+                raise InvalidValueError("salvage", f"must be at most the price of {price}, got {self.salvage}")
 
     @property
     def unit_price(self) -> Money:
@@ -78,7 +79,7 @@ class Purchase(Composable):
 
     @property
     def life_months(self) -> int:
-        """Useful life. [month]"""
+        """Useful life, in months."""
         return round(float(self.life_years) * MONTHS_PER_YEAR)
 
     @property

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from llm_tco._fields import Number, column, number, text
+from llm_tco.catalog.records import Tariff
 from llm_tco.components.base import Composable, monthly
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
@@ -31,6 +32,7 @@ class Power(Composable):
     Attributes:
         fleet: The fleet.
         price_per_kwh: Price of energy; negative prices occur. [currency/kWh]
+        tariff: A record with that price, instead.
         pue: Energy of the facility over energy of its computers, at least 1.
         idle_w: Power of an idle server; without it, the server's. [W]
         peak_w: Power of a fully loaded server; without it, the server's. [W]
@@ -40,20 +42,23 @@ class Power(Composable):
     kind: ClassVar[str] = "power"
 
     fleet: Fleet
-    price_per_kwh: Money = money(ge=None, kw_only=True)
+    price_per_kwh: Money | None = money(ge=None, default=None, optional=True, kw_only=True)
+    tariff: Tariff | None = attrs.field(default=None, kw_only=True)
     pue: Number = number(ge=1, kw_only=True)
     idle_w: Number | None = number(ge=0, default=None, optional=True)
     peak_w: Number | None = number(gt=0, default=None, optional=True)
     name: str = text(default="power")
 
     def __attrs_post_init__(self) -> None:
+        if (self.price_per_kwh is None) == (self.tariff is None):
+            raise InvalidValueError("price_per_kwh", "must be given, or a tariff instead")
         idle, peak = self.watts
         if np.any(np.greater(idle, peak)):
             raise InvalidValueError("idle_w", f"must be at most the peak of {peak} W, got {idle}")
 
     @property
     def watts(self) -> tuple[Number, Number]:
-        """Power of one server, idle and at full load. [W]"""
+        """Power of one server in watts, idle and at full load."""
         server = self.fleet.server
         idle = server.idle_w if self.idle_w is None else self.idle_w
         peak = server.peak_w if self.peak_w is None else self.peak_w
@@ -62,6 +67,13 @@ class Power(Composable):
                 raise InvalidValueError(name, f"is missing; the server {server.key!r} does not state it either")
         return idle, peak  # type: ignore[return-value]  # neither is None
 
+    @property
+    def price(self) -> Money:
+        """Price of a kilowatt-hour."""
+        stated = self.price_per_kwh if self.tariff is None else self.tariff.price_per_kwh
+        assert stated is not None  # one of the two is given
+        return stated
+
     def cost(self, demand: Demand) -> Ledger:
         """Give the energy of each month and its price."""
         plan = self.fleet.size(demand)
@@ -69,8 +81,8 @@ class Power(Composable):
         idle_wh = idle * plan.active * column(self.fleet.hours_per_month)
         busy_wh = (peak - idle) * plan.busy_server_hours
         kwh = monthly((idle_wh + busy_wh) / WATTS_PER_KILOWATT * column(self.pue), demand)
-        price = self.price_per_kwh
-        return plan.ledger(
-            self.line("power", price.currency, kwh * price.column),
+        lines = (
+            self.line("power", self.price.currency, kwh * self.price.column),
             self.line("power", "kWh", kwh, item="energy"),
         )
+        return plan.ledger(*lines, records=() if self.tariff is None else (self.tariff,))

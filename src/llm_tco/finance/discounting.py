@@ -134,6 +134,11 @@ def over_time(flows: FloatArray, weights: FloatArray) -> FloatArray:
     return np.asarray(np.vecdot(np.ascontiguousarray(flows), np.ascontiguousarray(weights))) + 0.0
 
 
+def summed(flows: FloatArray) -> FloatArray:
+    """Sum flows over the last axis, row by row the same to the last bit."""
+    return over_time(flows, np.ones(flows.shape[-1]))
+
+
 def as_float(value: FloatArray) -> float | FloatArray:
     """Give a float for a single value, the array itself for many."""
     return float(value) if np.ndim(value) == 0 else value

@@ -1,0 +1,1 @@
+"""Comparisons as documents and as tables."""

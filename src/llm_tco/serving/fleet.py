@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import attrs
 import numpy as np
@@ -12,7 +12,7 @@ from llm_tco._fields import FloatArray, Number, number, whole
 from llm_tco.catalog.records import Record, Server, Throughput
 from llm_tco.demand import Demand, Stream
 from llm_tco.errors import InvalidValueError, UnknownRecordError
-from llm_tco.ledger import FleetLoad, Ledger, State
+from llm_tco.ledger import FleetLoad, Ledger, Line, State
 from llm_tco.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 _ROUNDING = 1e-12
@@ -55,8 +55,13 @@ class FleetPlan:
         capacity = self.capacity_hours
         return np.divide(self.busy_hours, capacity, out=np.zeros(self.busy_hours.shape), where=capacity > 0)
 
-    def ledger(self, *lines: Any) -> Ledger:
-        """Make a ledger of lines that were read from this plan."""
+    def ledger(self, *lines: Line, records: tuple[Record, ...] = ()) -> Ledger:
+        """Make a ledger of lines that were read from this plan.
+
+        Args:
+            lines: The lines.
+            records: Records that were used beside those of the fleet.
+        """
         fleet = self.fleet
         steps: dict[Hashable, FloatArray] = {(fleet, "installed"): self.installed, (fleet, "active"): self.active}
         if fleet.count is not None:
@@ -68,7 +73,7 @@ class FleetPlan:
             loads={fleet: FleetLoad(demand=self.demand)},
             steps=steps,
             states=frozenset(fleet.states()),
-            records=fleet.records,
+            records=(*fleet.records, *records),
         )
 
 

@@ -1,0 +1,202 @@
+"""A comparison as tables for a terminal, read from its plain document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+_STATES = {
+    "never": "never: {b} is cheaper throughout",
+    "always": "always: {a} is cheaper throughout",
+    "tie": "tie: both cost the same",
+    "infeasible": "no answer: nowhere do both carry the load",
+}
+
+
+def render(document: dict[str, Any]) -> RenderableType:
+    """Lay a document out: the options, the categories, each pair, the sources."""
+    parts: list[RenderableType] = [Text(document["title"], style="bold"), Text(_terms(document)), Text()]
+    parts += [_options(document), Text()]
+    parts += [Text(line) for line in _verdict(document)]
+    parts += [Text(), _categories(document), Text()]
+    if document["pairs"]:
+        parts += [_pairs(document), Text()]
+    parts.append(_sources(document))
+    return Group(*parts)
+
+
+def amount(value: float | None) -> str:
+    """Write an amount for people: thousands apart, small ones to four digits."""
+    if value is None:
+        return "none"
+    if abs(value) >= 1_000 or value == 0:
+        return f"{value:,.0f}"
+    if abs(value) >= 10:
+        return f"{value:,.2f}"
+    return f"{value:.4g}"
+
+
+def _percent(value: float) -> str:
+    return f"{value * 100:,.1f} %"
+
+
+def _terms(document: dict[str, Any]) -> str:
+    sunk = ", without sunk costs" if document["lens"] == "marginal" else ""
+    return (
+        f"{document['months']} months from {document['start']}, amounts in {document['currency']}, "
+        f"discounted at {_percent(document['discount_rate'])} a year{sunk}"
+    )
+
+
+def _table(title: str, *columns: str, first: int = 1) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place < first else "right", overflow="fold")
+    return table
+
+
+def _options(document: dict[str, Any]) -> Table:
+    table = _table(
+        "What each option costs",
+        "option",
+        "up front",
+        "a month",
+        "total",
+        "present value",
+        "per request",
+        "per M tokens",
+        "carries the load",
+    )
+    for name, option in document["options"].items():
+        table.add_row(
+            Text(name, style="bold" if name == document["best"] else ""),
+            *(
+                amount(option[key])
+                for key in ("upfront", "monthly", "tco", "npv_cost", "cost_per_request", "cost_per_mtok")
+            ),
+            _carries(option),
+        )
+    return table
+
+
+def _carries(option: dict[str, Any]) -> str:
+    short = option["unserved"]
+    if short["months"]:
+        return f"no: {_percent(short['share'])} short, months {_ranges(short['months'])}"
+    return "yes" if option["feasible"] else "not priced"
+
+
+def _ranges(months: list[int]) -> str:
+    """Write months as ranges: 1–3, 7."""
+    runs: list[list[int]] = []
+    for month in months:
+        if runs and runs[-1][1] == month - 1:
+            runs[-1][1] = month
+        else:
+            runs.append([month, month])
+    return ", ".join(str(low) if low == high else f"{low}–{high}" for low, high in runs)
+
+
+def _verdict(document: dict[str, Any]) -> Iterator[str]:
+    best = document["best"]
+    if best is None:
+        yield "No option carries the whole load at known prices."
+    else:
+        ahead = ", ".join(document["ranking"])
+        yield f"Cheapest by present value among those that carry the load: {best}" + (
+            f" (in order: {ahead})." if len(document["ranking"]) > 1 else "."
+        )
+    for name, option in document["options"].items():
+        for state in option["states"]:
+            yield f"{state['state']}: {name}.{state['path']}: {state['note']}"
+        if option["net"] != option["tco"]:
+            yield f"{name}: {amount(option['net'])} net of its benefits."
+
+
+def _categories(document: dict[str, Any]) -> Table:
+    options = document["options"]
+    table = _table("Total by category", "category", *options)
+    names = dict.fromkeys(name for option in options.values() for name in option["categories"])
+    for category in names:
+        values = (option["categories"].get(category) for option in options.values())
+        table.add_row(category, *("–" if value is None else amount(value) for value in values))
+    for unit in dict.fromkeys(unit for option in options.values() for unit in option["quantities"]):
+        values = (option["quantities"].get(unit) for option in options.values())
+        table.add_row(Text(unit, style="italic"), *("–" if value is None else amount(value) for value in values))
+    return table
+
+
+def _pairs(document: dict[str, Any]) -> Table:
+    table = _table("Each pair", "pair", "", "", first=3)
+    for place, pair in enumerate(document["pairs"]):
+        if place:
+            table.add_section()
+        rows = list(_pair(pair, document["currency"]))
+        for line, (label, value) in enumerate(rows):
+            table.add_row(f"{pair['a']} / {pair['b']}" if line == 0 else "", label, value)
+    return table
+
+
+def _pair(pair: dict[str, Any], currency: str) -> Iterator[tuple[str, str]]:
+    if "investment" not in pair:
+        yield "", "holds draws: no single answer"
+        return
+    month = pair["break_even_month"]
+    exact = f" (after {month['exact_month']:.1f} months)" if month["exact_month"] is not None else ""
+    yield "break-even month", _found(pair, month, "month") + exact
+    volume = pair["break_even_requests_per_month"]
+    low, high = volume["searched"]
+    yield "break-even requests a month", f"{_found(pair, volume, '')} (searched {low:,} to {high:,})"
+    for ends in volume["within"]:
+        yield "", f"not resolved between {ends[0]:,} and {ends[1]:,}"
+    case = pair["investment"]
+    yield f"{case['option']} instead of {case['instead_of']}", _investment(case, currency)
+
+
+def _found(pair: dict[str, Any], found: dict[str, Any], unit: str) -> str:
+    plain = _STATES.get(found["state"])
+    if plain is not None:
+        whole = all(len(one["carried_by"]) == 2 for one in found["intervals"])
+        return plain.format(**pair) if whole else f"{plain.format(**pair)} where both carry the load"
+    parts = []
+    for one in found["intervals"]:
+        end = "on" if one["to"] is None else "" if one["to"] == one["from"] else f"to {one['to']:,}"
+        sole = "" if len(one["carried_by"]) == 2 else " alone carries it" if one["carried_by"] else ""
+        who = one["cheaper"] or ("tie" if one["carried_by"] else "neither carries it")
+        span = " ".join(word for word in (unit, f"{one['from']:,}", end) if word)
+        parts.append(f"{span}: {who}{sole}")
+    return "; ".join(parts)
+
+
+def _investment(case: dict[str, Any], currency: str) -> str:
+    irr = case["irr"]
+    if irr["state"] == "unique":
+        rate = f"IRR {_percent(irr['rate'])} a year"
+    elif irr["state"] == "several":
+        rate = f"several IRRs: {', '.join(_percent(one) for one in irr['rates'])}"
+    else:
+        rate = "no IRR"
+    payback = case["payback_months"]
+    back = "never paid back" if payback is None else f"paid back after {payback:.1f} months"
+    roi = "" if case["roi"] is None else f", ROI {_percent(case['roi'])}"
+    return f"NPV {amount(case['npv'])} {currency}, {rate}, {back}{roi}"
+
+
+def _sources(document: dict[str, Any]) -> Table:
+    table = _table("Where the figures come from", "record", "from", "source", first=3)
+    for source in document["sources"]:
+        page = source["source"]
+        stated = f"{page['title']}, {page['url']}" if page["url"] else page["title"]
+        rank = f"{source['authority']}, approximate" if source["approximate"] else source["authority"]
+        table.add_row(
+            f"{source['kind']} {source['record']}",
+            f"{source['origin'] or 'the caller'} ({rank})",
+            f"{stated} (checked {page['checked']})",
+        )
+    if not document["sources"]:
+        table.add_row("every amount", "the scenario itself", "")
+    return table

@@ -1,0 +1,412 @@
+"""Scenarios: a workload, a timeline, named options and the terms, in a file or as an object.
+
+In a file, fleets, prices and records stand in tables and are referred to by name, so that
+one name is one object: a fleet that two costs name is bought once.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import attrs
+import cattrs
+
+from llm_tco._fields import Number, choice, number, text, whole
+from llm_tco.analysis.compare import Comparison, compare
+from llm_tco.catalog.catalog import Catalog
+from llm_tco.catalog.plugins import load_catalog
+from llm_tco.catalog.reading import read_toml, record_converter, with_sources
+from llm_tco.catalog.records import (
+    STANDARD,
+    Origin,
+    Record,
+    Server,
+    Tariff,
+    Throughput,
+    TokenPrice,
+)
+from llm_tco.components.base import Component, Stack
+from llm_tco.demand import Lengths, Workload
+from llm_tco.errors import InvalidValueError, LlmTcoError, ProblemsError, suggest
+from llm_tco.money import check_currency, exchange_rates
+from llm_tco.serving.fleet import Fleet
+from llm_tco.structure import Problems, build, check_table, problem, reported
+from llm_tco.timeline import Timeline
+
+T = TypeVar("T")
+
+RECORD_TABLES: Final[Mapping[str, type[Record]]] = {
+    "servers": Server,
+    "throughputs": Throughput,
+    "prices": TokenPrice,
+    "tariffs": Tariff,
+}
+"""Tables of a scenario that hold records, or say where the catalog has them."""
+
+
+@attrs.frozen(kw_only=True)
+class PriceRef:
+    """Words that name a price of the catalog.
+
+    Attributes:
+        provider: Who sells it.
+        model: Name of the model there.
+        on: The day whose price is meant.
+        variant: Such as `"batch"`.
+        region: Where the price differs by it.
+        plugin: Only the records of this plugin.
+    """
+
+    provider: str = text()
+    model: str = text()
+    on: date
+    variant: str = STANDARD
+    region: str = ""
+    plugin: str | None = None
+
+    def find(self, catalog: Catalog) -> TokenPrice:
+        """Look it up."""
+        return catalog.price(**attrs.asdict(self))
+
+
+@attrs.frozen(kw_only=True)
+class ThroughputRef:
+    """Words that name a throughput of the catalog; see `Catalog.throughput`."""
+
+    gpu: str = text()
+    model: str = text()
+    quantisation: str = text()
+    engine: str = ""
+    gpus: int = 1
+    plugin: str | None = None
+
+    def find(self, catalog: Catalog) -> Throughput:
+        """Look it up."""
+        return catalog.throughput(**attrs.asdict(self))
+
+
+@attrs.frozen(kw_only=True)
+class KeyRef:
+    """The key of a record of the catalog."""
+
+    key: str = text()
+    plugin: str | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Scenario:
+    """Everything that a comparison needs.
+
+    Attributes:
+        title: What it is about.
+        currency: Currency of every result.
+        start: Day of purchase.
+        months: Number of months.
+        workload: What users ask for.
+        options: The ways to serve it, by name.
+        fx: What one unit of each other currency is worth in the currency of the results.
+        discount_rate: Effective annual rate. [1/year]
+        lens: `"full"`, or `"marginal"` to leave sunk costs out.
+        volumes: Lowest and highest requests a month among which break-even is sought.
+        description: Anything a reader should know.
+    """
+
+    title: str = text(default="scenario")
+    currency: str = attrs.field(validator=lambda _, attribute, value: check_currency(value, attribute.name) and None)
+    start: date
+    months: int = whole(ge=1)
+    workload: Workload
+    options: Mapping[str, Component]
+    fx: Mapping[str, Number] = exchange_rates()
+    discount_rate: Number = number(gt=-1, default=0.0)
+    lens: str = choice("full", "marginal", default="full")
+    volumes: tuple[int, ...] | None = None
+    description: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        if not self.options:
+            raise InvalidValueError("options", "must hold at least one option")
+        volumes = self.volumes
+        if volumes is not None and (len(volumes) != 2 or not 0 < volumes[0] < volumes[1]):
+            raise InvalidValueError("volumes", f"must be a lowest and a higher number of requests, got {list(volumes)}")
+
+    def compare(self) -> Comparison:
+        """Compare its options; see `llm_tco.compare`."""
+        volumes = None if self.volumes is None else (self.volumes[0], self.volumes[1])
+        return compare(
+            self.options,
+            self.workload,
+            Timeline(self.start, self.months),
+            currency=self.currency,
+            fx=self.fx,
+            discount_rate=self.discount_rate,
+            lens=self.lens,
+            volumes=volumes,
+        )
+
+
+def load_scenario(path: str | Path, *, catalog: Catalog | None = None) -> Scenario:
+    """Read a scenario from a TOML file.
+
+    Args:
+        path: The file. It may extend another by `extends = "other.toml"`: tables are
+            merged, everything else replaces what stands there.
+        catalog: Where records are looked up; without one, every installed plugin.
+
+    Raises:
+        ProblemsError: One report with every problem of the file and its path.
+    """
+    file = Path(path)
+    return read_scenario(_read(file, ()), title=file.name, catalog=catalog)
+
+
+def read_scenario(document: Mapping[str, Any], *, title: str, catalog: Catalog | None = None) -> Scenario:
+    """Read a scenario from plain data; see `load_scenario`.
+
+    Args:
+        document: The tables of the file.
+        title: What the report of problems calls it, and the origin of its records.
+        catalog: Where records are looked up.
+
+    Raises:
+        ProblemsError: One report with every problem and its path.
+    """
+    reader = _Reader(dict(document), title, load_catalog() if catalog is None else catalog)
+    return reader.read()
+
+
+def _read(file: Path, below: tuple[Path, ...]) -> dict[str, Any]:
+    """Read a file and what it extends."""
+    if file.resolve() in below:
+        raise ProblemsError(str(file), ["extends: leads back to this file"])
+    try:
+        document: dict[str, Any] = read_toml(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProblemsError(str(file), [f"cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ProblemsError(str(file), ["is no text in UTF-8"]) from None
+    except ProblemsError as error:
+        raise ProblemsError(str(file), [f"is no TOML: {line}" for line in error.problems]) from None
+    base = document.pop("extends", None)
+    if base is None:
+        return document
+    if not isinstance(base, str):
+        raise ProblemsError(str(file), [f"extends: must be the name of a file, got {base!r}"])
+    return _merged(_read(file.parent / base, (*below, file.resolve())), document)
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
+
+
+_STAND_IN: Final = {"unreadable": Stack()}
+"""Options in the place of those that could not be read, so that the rest is checked as well."""
+
+
+class _Reader:
+    """Reads one document. Every name is one object, made when it is first used."""
+
+    def __init__(self, document: dict[str, Any], title: str, catalog: Catalog) -> None:
+        sources = document.pop("sources", {})
+        self.document: dict[str, Any] = {key: with_sources(value, sources) for key, value in document.items()}
+        self.title = title
+        self.catalog = catalog
+        self.kinds: dict[str, Any] = {kind.kind: kind for kind in catalog.components}  # type: ignore[attr-defined]  # the loader checks
+        self.made: dict[tuple[str, str], object] = {}
+        self.under_way: list[str] = []
+        self.found: list[tuple[str, str]] = []
+        self.converter = self._converter()
+
+    def _converter(self) -> cattrs.Converter:
+        converter = record_converter()
+        plain = {kind: converter.get_structure_hook(kind) for kind in RECORD_TABLES.values()}
+        hooks: dict[Any, Callable[[Any, Any], Any]] = {
+            Component: lambda value, _: self._component(value),
+            Fleet: lambda value, _: self._fleet(value),
+            Server: lambda value, _: self._record("servers", value, plain[Server]),
+            Throughput: lambda value, _: self._record("throughputs", value, plain[Throughput]),
+            TokenPrice: lambda value, _: self._record("prices", value, plain[TokenPrice]),
+            Tariff: lambda value, _: self._record("tariffs", value, plain[Tariff]),
+            Throughput | Mapping[str, Throughput]: lambda value, _: self._throughputs(value),
+            Lengths: lambda value, _: _lengths(value),
+        }
+        for target, hook in hooks.items():
+            converter.register_structure_hook_func(lambda kind, target=target: kind == target, hook)  # type: ignore[misc]
+        return converter
+
+    def read(self) -> Scenario:
+        """Read everything, the tables that nothing refers to as well."""
+        scenario: Scenario | None = None
+        tables = frozenset({*RECORD_TABLES, "fleets"})
+        for name in sorted(tables & self.document.keys()):
+            self._collect(name, functools.partial(self._whole_table, name))
+        rest = {key: value for key, value in self.document.items() if key not in tables}
+        if "options" in rest:
+            options = self._collect("options", lambda: self._options(rest["options"]))
+            rest["options"] = _STAND_IN if options is None else options
+        try:
+            scenario = build(self.converter, rest, Scenario)
+        except Problems as problems:
+            self.found += problems.found
+        lines = list(dict.fromkeys(Problems(self.found).lines()))
+        if lines or scenario is None:
+            raise ProblemsError(self.title, lines)
+        return scenario
+
+    def _collect(self, path: str, make: Callable[[], T]) -> T | None:
+        """Make something and keep its problems for the report."""
+        try:
+            return make()
+        except Problems as problems:
+            self.found += problems.below(path)
+            return None
+
+    def _whole_table(self, name: str) -> None:
+        table = self.document[name]
+        check_table(table)
+        for key in table:
+            try:
+                self.converter.structure(key, Fleet if name == "fleets" else RECORD_TABLES[name])
+            except Problems:
+                continue  # named() has kept them
+
+    def _named(self, table: str, name: str, make: Callable[[Any], T]) -> T:
+        """Give the object of a name, made once; its problems are reported once, at its own place."""
+        place = (table, name)
+        label = f"{table}.{name}"
+        if label in self.under_way:
+            raise problem(f"refers to itself: {' → '.join([*self.under_way, label])}")
+        if place not in self.made:
+            self.under_way.append(label)
+            self.made[place] = self._collect(label, lambda: make(self.document[table][name]))
+            self.under_way.pop()
+        made = self.made[place]
+        if made is None:
+            raise reported()
+        return made  # type: ignore[return-value]  # what make() returned
+
+    def _options(self, table: Any) -> dict[str, Component]:
+        check_table(table)
+        options = {}
+        for name in table:
+            try:
+                options[name] = self._named("options", name, functools.partial(self._option, name))
+            except Problems:
+                continue  # named() has kept them
+        if len(options) < len(table):
+            raise reported()
+        return options
+
+    def _option(self, name: str, value: Any) -> Component:
+        check_table(value)
+        if "kind" in value:
+            return self._component(value)
+        stray = [key for key in value if key != "costs"]
+        found = [(key, "is not a field of an option, which holds costs, or a kind and its fields") for key in stray]
+        try:
+            parts = self.converter.structure(value.get("costs", []), tuple[Component, ...])
+        except Problems as problems:
+            raise Problems(found + problems.below("costs")) from None
+        if not parts:
+            found.append(("costs", "must hold at least one cost"))
+        seen: set[str] = set()
+        for position, part in enumerate(parts):
+            if part.name in seen:
+                found.append((f"costs[{position}].name", f"{part.name!r} is taken; give this cost another name"))
+            seen.add(part.name)
+        if found:
+            raise Problems(found)
+        return Stack(parts, name=name)
+
+    def _component(self, value: Any) -> Component:
+        if isinstance(value, str):
+            options = self.document.get("options", {})
+            if value not in options:
+                raise problem(f"is the name of no option, got {value!r}{suggest(value, options)}")
+            return self._named("options", value, functools.partial(self._option, value))
+        if _is_made(value, Component):
+            made: Component = value
+            return made
+        check_table(value)
+        kind = value.get("kind")
+        if not isinstance(kind, str) or kind not in self.kinds:
+            known = ", ".join(sorted(self.kinds))
+            hint = suggest(kind, self.kinds) if isinstance(kind, str) else ""
+            raise Problems([("kind", f"must be one of {known}, got {kind!r}{hint}")])
+        component: Component = build(self.converter, value, self.kinds[kind], extra=frozenset({"kind"}))
+        return component
+
+    def _fleet(self, value: Any) -> Fleet:
+        if _is_made(value, Fleet):
+            return value  # type: ignore[no-any-return]  # a fleet
+        if not isinstance(value, str):
+            raise problem(f"must be the name of a fleet in the table [fleets], got {value!r}")
+        fleets = self.document.get("fleets", {})
+        if not isinstance(fleets, Mapping) or value not in fleets:
+            raise problem(f"is the name of no fleet in the table [fleets], got {value!r}{suggest(value, fleets)}")
+
+        def make(table: Any) -> Fleet:
+            check_table(table)
+            return build(self.converter, {"name": value, **table}, Fleet)
+
+        return self._named("fleets", value, make)
+
+    def _record(self, table: str, value: Any, plain: Callable[[Any, Any], Any]) -> Any:
+        """Give a record: by its name in the file, by its key or words in the catalog, or as it stands."""
+        kind = RECORD_TABLES[table]
+        if _is_made(value, kind):
+            return value
+        if isinstance(value, str):
+            own = self.document.get(table, {})
+            if isinstance(own, Mapping) and value in own:
+                return self._named(table, value, lambda row: self._stated(kind, value, row, plain))
+            if kind in (TokenPrice, Throughput):
+                raise problem(f"is the name of nothing in the table [{table}], got {value!r}{suggest(value, own)}")
+            return self._look_up(lambda: KeyRef(key=value), kind)
+        return self._stated(kind, None, value, plain)
+
+    def _stated(self, kind: type[Record], name: str | None, row: Any, plain: Callable[[Any, Any], Any]) -> Any:
+        check_table(row)
+        reference: type = {TokenPrice: PriceRef, Throughput: ThroughputRef}.get(kind, KeyRef)
+        if row.keys() <= attrs.fields_dict(reference).keys():
+            return self._look_up(lambda: build(self.converter, row, reference), kind)
+        named = {"key": name, "name": name} if name and "key" in attrs.fields_dict(kind) else {}
+        record = plain({"authority": "user", **named, **row}, kind)
+        return attrs.evolve(record, origin=Origin(plugin=self.title))
+
+    def _look_up(self, reference: Callable[[], Any], kind: type[Record]) -> Any:
+        words = reference()
+        try:
+            if isinstance(words, KeyRef):
+                return getattr(self.catalog, kind.kind)(words.key, plugin=words.plugin)
+            return words.find(self.catalog)
+        except LlmTcoError as error:
+            raise problem(str(error)) from None
+
+    def _throughputs(self, value: Any) -> Any:
+        tables = isinstance(value, Mapping) and value and all(isinstance(item, Mapping) for item in value.values())
+        if tables and not value.keys() & attrs.fields_dict(Throughput).keys():
+            return self.converter.structure(value, dict[str, Throughput])
+        return self.converter.structure(value, Throughput)
+
+
+def _is_made(value: Any, kind: type) -> bool:
+    return not isinstance(value, (str, Mapping, list, tuple)) and isinstance(value, kind)
+
+
+def _lengths(value: Any) -> Lengths:
+    if not isinstance(value, (list, tuple)):
+        raise problem(f"must be a list of rows [input tokens, output tokens, weight], got {value!r}")
+    try:
+        return Lengths.of_table([[float(number) for number in row] for row in value])
+    except (InvalidValueError, TypeError, ValueError) as error:
+        text = error.problem if isinstance(error, InvalidValueError) else "must hold rows of three numbers"
+        raise problem(text) from None

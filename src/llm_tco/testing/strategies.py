@@ -1,0 +1,233 @@
+"""Hypothesis strategies for the types of llm_tco. Everything that they draw is valid."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+from hypothesis import strategies as st
+
+from llm_tco._fields import FloatArray
+from llm_tco.catalog.records import Part, Rate, Server, Source, Throughput, Tier, TokenPrice
+from llm_tco.components.amounts import Benefit, Monthly, OneOff
+from llm_tco.components.api import ApiUsage
+from llm_tco.components.base import Component
+from llm_tco.components.capital import Purchase
+from llm_tco.components.labour import Labour
+from llm_tco.components.power import Power
+from llm_tco.demand import Lengths, Workload
+from llm_tco.ledger import Ledger, Line, Recognition
+from llm_tco.money import Money
+from llm_tco.serving.fleet import Fleet
+from llm_tco.timeline import Timeline
+from llm_tco.units import HOURS_PER_WEEK
+
+SOURCE = Source(title="drawn by a strategy", checked=date(2026, 1, 1))
+"""Source of every record that is drawn."""
+
+
+def amounts(min_value: float = 0.0, max_value: float = 1e6) -> st.SearchStrategy[float]:
+    """Draw numbers of a sensible size: multiples of a millionth."""
+    return st.floats(min_value, max_value, allow_nan=False).map(lambda value: round(value, 6) + 0.0)
+
+
+def rates(min_value: float = -0.5, max_value: float = 2.0) -> st.SearchStrategy[float]:
+    """Draw rates of return or of growth, as ratios."""
+    return st.floats(min_value, max_value, allow_nan=False)
+
+
+def cashflows(min_size: int = 1, max_size: int = 40) -> st.SearchStrategy[FloatArray]:
+    """Draw streams of flows of either sign, shape `(n,)`."""
+    return st.lists(amounts(-1e6, 1e6), min_size=min_size, max_size=max_size).map(np.array)
+
+
+@st.composite
+def investments(draw: st.DrawFn, max_size: int = 40) -> FloatArray:
+    """Draw conventional streams: an outlay, then flows that come in."""
+    outlay = draw(amounts(1.0, 1e6))
+    inflows = draw(st.lists(amounts(1e-2, 1e6), min_size=1, max_size=max_size))
+    return np.array([-outlay, *inflows])
+
+
+def money(currency: str = "CNY", max_value: float = 1e6) -> st.SearchStrategy[Money]:
+    """Draw amounts of money of at least 0."""
+    return amounts(0.0, max_value).map(lambda value: Money(value, currency))
+
+
+def timelines(max_months: int = 60) -> st.SearchStrategy[Timeline]:
+    """Draw timelines."""
+    starts = st.dates(date(2020, 1, 1), date(2035, 12, 31))
+    return st.builds(Timeline, start=starts, months=st.integers(1, max_months))
+
+
+@st.composite
+def lengths(draw: st.DrawFn) -> Lengths:
+    """Draw distributions of request lengths."""
+    kinds = draw(st.integers(1, 4))
+    tokens = st.lists(st.integers(0, 20_000), min_size=kinds, max_size=kinds)
+    weights = draw(st.lists(st.integers(1, 10), min_size=kinds, max_size=kinds))
+    return Lengths.of_table(list(zip(draw(tokens), draw(tokens), weights, strict=True)))
+
+
+@st.composite
+def workloads(draw: st.DrawFn, max_requests: int = 1_000_000) -> Workload:
+    """Draw workloads with any load shape."""
+    shape: dict[str, object] = draw(
+        st.one_of(
+            st.just({}),
+            st.fixed_dictionaries({"peak_to_mean": st.floats(1.0, 20.0)}),
+            st.fixed_dictionaries({"hourly_load": hourly_loads()}),
+        )
+    )
+    return Workload(
+        requests_per_month=draw(st.integers(1, max_requests)),
+        lengths=draw(lengths()),
+        growth_per_year=draw(st.floats(-0.5, 1.0)),
+        cacheable_share=draw(st.floats(0.0, 1.0)),
+        **shape,  # type: ignore[arg-type]  # one of the two ways to give a load shape
+    )
+
+
+@st.composite
+def hourly_loads(draw: st.DrawFn) -> tuple[float, ...]:
+    """Draw the 168 hours of a week, a day's shape repeated with weekends of their own."""
+    day = draw(st.lists(st.integers(0, 20), min_size=24, max_size=24).filter(any))
+    weekend = draw(st.floats(0.0, 1.0))
+    week = [float(hour) for hour in day] * 5 + [hour * weekend for hour in day] * 2
+    return tuple(week[:HOURS_PER_WEEK])
+
+
+@st.composite
+def servers(draw: st.DrawFn, currency: str = "CNY") -> Server:
+    """Draw servers with a price and watts."""
+    idle = draw(st.floats(0.0, 500.0))
+    return Server(
+        key="server",
+        name="Server",
+        gpu="gpu",
+        gpus=draw(st.integers(1, 8)),
+        idle_w=idle,
+        peak_w=idle + draw(st.floats(1.0, 5_000.0)),
+        parts=(Part(name="all of it", price=Money(Decimal(draw(st.integers(1, 1_000_000))), currency)),),
+        source=SOURCE,
+        authority="user",
+    )
+
+
+@st.composite
+def throughputs(draw: st.DrawFn) -> Throughput:
+    """Draw throughputs."""
+    return Throughput(
+        gpu="gpu",
+        model="model",
+        quantisation="fp16",
+        gpus=draw(st.integers(1, 8)),
+        output_tokens_per_s=draw(st.floats(1.0, 10_000.0)),
+        input_tokens_per_s=draw(st.none() | st.floats(10.0, 100_000.0)),
+        requests_per_s=draw(st.none() | st.floats(0.1, 100.0)),
+        source=SOURCE,
+        authority="user",
+    )
+
+
+@st.composite
+def fleets(draw: st.DrawFn, *, fixed: bool | None = None, currency: str = "CNY") -> Fleet:
+    """Draw fleets.
+
+    Args:
+        draw: Given by hypothesis.
+        fixed: Whether their number of servers is fixed; None for either.
+        currency: Currency of the servers.
+    """
+    spares = draw(st.integers(0, 2))
+    has_count = draw(st.booleans()) if fixed is None else fixed
+    return Fleet(
+        server=draw(servers(currency)),
+        throughput=draw(throughputs()),
+        count=spares + draw(st.integers(1, 5)) if has_count else None,
+        spares=spares,
+        planning_utilisation=draw(st.floats(0.1, 1.0)),
+    )
+
+
+@st.composite
+def token_prices(draw: st.DrawFn, currency: str = "USD") -> TokenPrice:
+    """Draw token prices, some with dearer tiers for longer requests."""
+    cents = st.integers(0, 10_000).map(lambda value: Decimal(value) / 100)
+    thresholds = draw(st.lists(st.integers(1, 20_000), max_size=2, unique=True).map(sorted))
+
+    def rate() -> Rate:
+        base = price = draw(cents)
+        tiers = []
+        for above in thresholds:
+            price += draw(cents)
+            tiers.append(Tier(above_tokens=above, price=price))
+        return Rate(base=base, tiers=tuple(tiers))
+
+    return TokenPrice(
+        provider="provider",
+        model="model",
+        currency=currency,
+        input=rate(),
+        output=rate(),
+        cached_input=rate(),
+        per_request=draw(cents),
+        source=SOURCE,
+        authority="user",
+    )
+
+
+@st.composite
+def components(draw: st.DrawFn, currency: str = "CNY") -> Component:
+    """Draw single components whose amounts are in one currency."""
+    ratio = st.floats(0.0, 1.0)
+    fleet = draw(fleets(currency=currency))
+    price = fleet.server.price
+    salvage = None if price is None else Money(float(price.value) * draw(ratio), currency)
+    component: Component = draw(
+        st.one_of(
+            st.builds(Monthly, st.just("monthly"), amount=money(currency), growth_per_year=rates(-0.5, 0.5)),
+            st.builds(OneOff, st.just("once"), amount=money(currency), month=st.integers(0, 1)),
+            st.builds(Benefit, st.just("benefit"), per_month=money(currency), confidence=ratio),
+            st.builds(
+                Labour,
+                st.just("labour"),
+                hours_per_month=amounts(0.0, 500.0),
+                rate_per_hour=money(currency, 1_000.0),
+                raise_per_year=rates(-0.2, 0.5),
+            ),
+            st.builds(ApiUsage, token_prices(currency), cached_share=ratio),
+            st.builds(Power, st.just(fleet), price_per_kwh=money(currency, 10.0), pue=st.floats(1.0, 3.0)),
+            st.builds(
+                Purchase,
+                st.just(fleet),
+                life_years=st.integers(1, 72).map(lambda months: months / 12),
+                salvage=st.just(salvage),
+                residual=st.sampled_from(["none", "book", "salvage"]),
+            ),
+        )
+    )
+    return component
+
+
+@st.composite
+def lines(draw: st.DrawFn, timeline: Timeline, unit: str = "CNY") -> Line:
+    """Draw lines on a timeline, some of them written off over months."""
+    size = timeline.size
+    months = draw(st.integers(1, 24))
+    spread = Recognition(weights=np.r_[0.0, np.full(months, 1.0 / months)])
+    at_once = Recognition(weights=np.ones(1))
+    return Line(
+        path=(draw(st.sampled_from(["a", "b"])),),
+        category=draw(st.sampled_from(["hardware", "power"])),
+        unit=unit,
+        amounts=np.array(draw(st.lists(amounts(-1e6, 1e6), min_size=size, max_size=size))),
+        recognition=draw(st.sampled_from([spread, at_once])),
+    )
+
+
+@st.composite
+def ledgers(draw: st.DrawFn, timeline: Timeline, unit: str = "CNY") -> Ledger:
+    """Draw ledgers on a timeline, lines of equal names included."""
+    return Ledger(timeline=timeline, lines=tuple(draw(st.lists(lines(timeline, unit), max_size=5))))

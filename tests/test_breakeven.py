@@ -1,0 +1,259 @@
+"""The laws of break-even (67 to 70): every crossing, exact, checked against brute force."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_tco.analysis.compare import compare
+from llm_tco.components.amounts import Monthly, OneOff
+from llm_tco.components.api import ApiUsage
+from llm_tco.components.base import Composable, Scaled
+from llm_tco.components.capital import Purchase
+from llm_tco.components.power import Power
+from llm_tco.components.router import Route, Router
+from llm_tco.demand import Workload
+from llm_tco.ledger import Ledger
+from llm_tco.money import Money
+from llm_tco.testing import strategies as own
+from llm_tco.timeline import Timeline
+
+TIMELINE = Timeline(date(2026, 12, 1), 4)
+
+
+def request_price(amount):
+    """Make an API that bills each request at one price."""
+    return ApiUsage(
+        own.TokenPrice(
+            provider="p",
+            model="m",
+            currency="CNY",
+            input=own.Rate(base=own.Decimal(0)),
+            output=own.Rate(base=own.Decimal(0)),
+            per_request=own.Decimal(str(amount)),
+            source=own.SOURCE,
+        )
+    )
+
+
+def box(requests_per_server, price="1000 CNY", **changes):
+    """Make a fleet whose servers each carry so many requests a month."""
+    server = own.Server(
+        key="box", name="Box", idle_w=100, peak_w=500, source=own.SOURCE,
+        parts=(own.Part(name="all", price=Money.parse(price)),),
+    )  # fmt: skip
+    rate = own.Throughput(
+        gpu="g", model="m", quantisation="q", requests_per_s=requests_per_server / 2_628_000, source=own.SOURCE
+    )
+    return own.Fleet(server=server, throughput=rate, **changes)
+
+
+def run(options, high, workload=None, timeline=TIMELINE, **terms):
+    """Compare options of which break-even is sought from 1 to a highest volume."""
+    workload = workload or Workload(requests_per_month=10, input_tokens=1, output_tokens=1)
+    return compare(options, workload, timeline, currency="CNY", volumes=(1, high), **terms)
+
+
+def brute_force(result, high):
+    """Say who is cheaper at every single volume, by evaluating each on its own."""
+    winners = []
+    for volume in range(1, high + 1):
+        workload = attrs.evolve(result.workload, requests_per_month=volume)
+        options = {name: option.component for name, option in result.options.items()}
+        one = compare(options, workload, result.timeline, currency="CNY", discount_rate=result.terms.discount_rate)
+        (a, first), (b, second) = one.options.items()
+        able = tuple(option.name for option in (first, second) if option.feasible)
+        cheaper = able[0] if len(able) == 1 else None
+        if len(able) == 2 and abs(first.npv_cost - second.npv_cost) > 1e-12 * (first.npv_cost + second.npv_cost):
+            cheaper = a if first.npv_cost < second.npv_cost else b
+        winners.append((cheaper, able))
+    return winners
+
+
+def expand(crossings, high):
+    """Lay intervals out volume by volume."""
+    winners = []
+    for one in crossings.intervals:
+        winners += [(one.cheaper, one.carried_by)] * ((one.end or high) - one.start + 1)
+    return winners
+
+
+@given(
+    st.integers(3, 40),
+    st.integers(1, 60),
+    st.integers(1, 30),
+    st.integers(0, 2),
+    st.floats(0.0, 0.3),
+    st.floats(0.0, 2.0),
+    st.none() | st.integers(3, 5),
+)
+def test_every_crossing_of_step_and_saw_curves_equals_brute_force(size, price, fee, spares, rate, growth, count):
+    """Laws 67 and 68: on whole servers, all crossings are found and the first whole request is exact."""
+    fleet = box(size, f"{price} CNY", spares=spares, count=count)
+    workload = Workload(requests_per_month=10, input_tokens=1, output_tokens=1, growth_per_year=growth)
+    local = Purchase(fleet, life_years=1) + Power(fleet, price_per_kwh="0.001 CNY", pue=1.1)
+    result = run({"local": local, "cloud": request_price(fee / 10)}, 120, workload, discount_rate=rate)
+
+    found = result.break_even("local", "cloud").by_volume
+
+    assert found.within == ()
+    assert expand(found, 120) == brute_force(result, 120)
+
+
+@given(st.integers(3, 40), st.integers(1, 60), st.integers(1, 30), st.floats(0.1, 0.9))
+def test_a_saw_between_a_mix_and_its_parts_equals_brute_force(size, price, fee, share):
+    """Law 68: a router's own steps are found as well."""
+    fleet = box(size, f"{price} CNY")
+    cloud, local = request_price(fee / 10), Purchase(fleet, life_years=1)
+    mixed = Router({"a": Route(local, share=share), "b": Route(cloud, share=1 - share)})
+    result = run({"mixed": mixed, "local": local}, 100)
+
+    assert expand(result.break_even("mixed", "local").by_volume, 100) == brute_force(result, 100)
+
+
+@given(st.integers(1, 10_000_000), st.integers(1, 1_000_000))
+def test_it_equals_the_closed_form_where_both_costs_are_affine(fixed, micros):
+    """Law 70: a fixed cost against a price per request."""
+    price = own.Decimal(micros) / 1_000_000
+    result = run({"own": Monthly("rent", amount=Money(own.Decimal(fixed), "CNY")), "api": request_price(price)}, 10**9)
+
+    found = result.break_even("own", "api")
+
+    exact = own.Decimal(fixed) / price
+    if exact > 10**9 - 1:
+        assert found.by_volume.state == "never"
+    elif exact < 1:
+        assert found.by_volume.state == "always"
+    else:
+        first = next(one for one in found.by_volume.intervals if one.cheaper == "own")
+        assert first.start == int(exact) + 1
+        assert found.by_volume.state in ("once", "always")
+
+
+def test_published_break_even_of_a_fixed_monthly_cost():
+    """700 USD a month against 5 USD for a million tokens: 140 million tokens a month."""
+    price = attrs.evolve(request_price(0).price, per_request=own.Decimal("5"))
+    workload = Workload(requests_per_month=1, input_tokens=1_000_000, output_tokens=0)
+
+    result = run({"own": Monthly("rent", amount="700 CNY"), "api": ApiUsage(price)}, 10_000, workload)
+
+    assert result.break_even("own", "api").requests_per_month == 141
+    assert [(one.start, one.cheaper) for one in result.break_even("own", "api").by_volume.intervals] == [
+        (1, "api"),
+        (140, None),
+        (141, "own"),
+    ]
+
+
+def test_never_always_tie_and_infeasible_are_states():
+    """Law 69: there is always an answer."""
+    cheap, dear = Monthly("a", amount="1 CNY"), Monthly("b", amount="2 CNY")
+    small = Purchase(box(1, count=1), life_years=1)
+    result = run({"cheap": cheap, "dear": dear, "same": cheap, "small": small}, 50)
+
+    states = {pair: result.break_even(*pair).by_volume.state for pair in result.pairs}
+
+    assert states["cheap", "dear"] == "always"
+    assert result.break_even("dear", "cheap").by_volume.state == "never"
+    assert states["cheap", "same"] == "tie"
+    assert result.break_even("dear", "cheap").requests_per_month is None
+    assert run({"a": small, "b": small}, 50).break_even("a", "b").by_month.state == "infeasible"
+
+
+def test_a_crossing_where_one_is_overloaded_does_not_count():
+    """Beyond what a fixed server carries the other one is alone, which is no break-even."""
+    local = Purchase(box(100, "50 CNY", count=1), life_years=1)
+    result = run({"local": local, "cloud": request_price(1)}, 1_000)
+
+    found = result.break_even("local", "cloud").by_volume
+
+    assert [(one.start, one.end, one.cheaper, one.carried_by) for one in found.intervals] == [
+        (1, 12, "cloud", ("local", "cloud")),
+        (13, 100, "local", ("local", "cloud")),
+        (101, None, "cloud", ("cloud",)),
+    ]
+    assert found.state == "once"
+    assert found.first == 13
+
+
+def test_the_month_is_the_first_at_whose_end_the_dearer_one_is_cheaper():
+    """1,000 against 300 a month: after 3.33 months, so at the end of month 4."""
+    options = {"buy": OneOff("box", amount="1000 CNY"), "rent": Monthly("rent", amount="300 CNY")}
+    even = run(options, 10, timeline=Timeline(date(2026, 1, 1), 6)).break_even("buy", "rent")
+
+    assert even.month == 4
+    assert np.isclose(even.exact_month, 10 / 3)
+    assert [(one.start, one.end, one.cheaper) for one in even.by_month.intervals] == [(0, 3, "rent"), (4, 6, "buy")]
+
+
+def test_several_months_are_all_given():
+    """A second purchase may undo a first break-even."""
+    buy = OneOff("first", amount="200 CNY") + OneOff("second", amount="400 CNY", month=4)
+    rent = Monthly("rent", amount="100 CNY")
+    even = run({"buy": buy, "rent": rent}, 10, timeline=Timeline(date(2026, 1, 1), 8)).break_even("buy", "rent")
+
+    assert even.by_month.state == "several"
+    assert [(one.start, one.cheaper) for one in even.by_month.intervals] == [
+        (0, "rent"), (2, None), (3, "buy"), (4, "rent"), (6, None), (7, "buy"),
+    ]  # fmt: skip
+
+
+@attrs.frozen(eq=False)
+class Curved(Composable):
+    """A cost that is the square of the volume, and says so."""
+
+    name: str = "curved"
+
+    def cost(self, demand):
+        """Square the requests."""
+        line = self.line("other", "CNY", demand.requests**2 / 100)
+        return Ledger(timeline=demand.timeline, lines=(line,), smooth=True)
+
+
+def test_a_curved_cost_is_answered_to_within():
+    """A cost that is not affine between steps is subdivided, and the crossing is bracketed."""
+    result = run({"curved": Curved(), "api": request_price(3.333)}, 1_000)
+
+    found = result.break_even("curved", "api").by_volume
+
+    assert found.state == "once"
+    assert found.first == 334
+    assert all(low < high for low, high in found.within)
+
+
+@given(own.components(), st.floats(1.5, 10.0))
+def test_a_pair_and_its_reverse_have_the_same_intervals(component, factor):
+    """Which option is named first changes the word for the state and nothing else."""
+    result = run({"a": component, "b": Scaled(component, factor)}, 200)
+
+    one, other = result.break_even("a", "b").by_volume, result.break_even("b", "a").by_volume
+
+    assert [(i.start, i.end, i.cheaper) for i in one.intervals] == [
+        (i.start, i.end, i.cheaper) for i in other.intervals
+    ]
+
+
+def test_too_many_steps_are_reported_as_ranges(monkeypatch):
+    """What could not be resolved is named, never guessed."""
+    monkeypatch.setattr("llm_tco.analysis.breakeven.MAX_POINTS", 50)
+    result = run({"local": Purchase(box(3), life_years=1), "cloud": request_price(100)}, 10_000)
+
+    assert result.break_even("local", "cloud").by_volume.within
+
+
+@pytest.mark.parametrize("volume", [1, 7, 99])
+def test_the_cost_at_a_volume_does_not_depend_on_the_others(volume):
+    """A volume among many is the volume alone, bit for bit."""
+    local = Purchase(box(10), life_years=1) + Power(box(10), price_per_kwh="0.7 CNY", pue=1.3)
+    workload = Workload(requests_per_month=float(volume), input_tokens=1, output_tokens=1, growth_per_year=0.3)
+    many = attrs.evolve(workload, requests_per_month=np.array([3.0, float(volume), 50.0]))
+
+    alone = compare({"l": local}, workload, TIMELINE, currency="CNY", discount_rate=0.07)["l"].npv_cost
+    among = compare({"l": local}, many, TIMELINE, currency="CNY", discount_rate=0.07)["l"].npv_cost
+
+    assert among[1] == alone

@@ -1,0 +1,265 @@
+"""Looking records up: by words, date and authority; and loading plugins that may be broken."""
+
+from __future__ import annotations
+
+import types
+from datetime import date
+from decimal import Decimal
+
+import attrs
+import pytest
+
+from llm_tco.catalog.catalog import Catalog, PluginReport
+from llm_tco.catalog.hookspecs import hookimpl
+from llm_tco.catalog.plugins import collect, load_catalog
+from llm_tco.catalog.records import Gpu, Origin, Period, Rate, Throughput, TokenPrice
+from llm_tco.errors import ConflictingRecordsError, NotInForceError, UnknownRecordError
+from llm_tco.testing.strategies import SOURCE
+
+GPU = Gpu(
+    key="rtx-4090", name="GeForce RTX 4090", vendor="NVIDIA", memory_bytes=24 * 2**30,
+    memory_bandwidth_bytes_per_s=1.008e12, tdp_w=450, aliases=("RTX 4090",), source=SOURCE,
+)  # fmt: skip
+
+
+def price(amount, start=None, end=None, **changes):
+    """Make a price that holds for a period."""
+    return attrs.evolve(
+        TokenPrice(
+            provider="openai", model="o3", currency="USD", source=SOURCE, aliases=("o3-2025-04-16",),
+            input=Rate(base=Decimal(amount)), period=Period(start=start, end=end),
+        ),
+        **changes,
+    )  # fmt: skip
+
+
+def by(plugin, record):
+    """Say which plugin brought a record."""
+    return attrs.evolve(record, origin=Origin(plugin=plugin, version="1"))
+
+
+CHANGE = date(2025, 6, 10)
+HISTORY = (price("10", end=CHANGE), price("2", start=CHANGE))
+
+
+@pytest.mark.parametrize(("on", "amount"), [(date(2025, 6, 9), "10"), (CHANGE, "2"), (date(2030, 1, 1), "2")])
+def test_a_price_is_that_of_the_day(on, amount):
+    """Law 53: a change on a day holds from that day on and never before."""
+    assert Catalog(HISTORY).price("openai", "o3", on=on).input.base == Decimal(amount)
+
+
+def test_a_price_outside_every_period_is_an_error_with_the_periods():
+    """A date before the sheet begins has no price."""
+    catalog = Catalog([by("p", price("2", start=CHANGE))])
+
+    with pytest.raises(NotInForceError) as error:
+        catalog.price("openai", "o3", on=date(2024, 5, 1))
+
+    assert "no price 'openai/o3/standard' in force on 2024-05-01: known periods are 2025-06-10 to …" in str(error.value)
+
+
+def test_a_price_needs_its_date():
+    """Now is never a default."""
+    with pytest.raises(TypeError, match="on"):
+        Catalog(HISTORY).price("openai", "o3")
+
+
+@pytest.mark.parametrize("words", ["rtx-4090", "RTX 4090", "rtx 4090", "RTX_4090"])
+def test_people_may_write_a_key_as_they_like(words):
+    """Case, spaces and other names find the record."""
+    assert Catalog([GPU]).gpu(words) is GPU
+
+
+def test_an_alias_finds_a_price():
+    """A dated model name leads to its model."""
+    assert Catalog(HISTORY).price("openai", "o3-2025-04-16", on=CHANGE).model == "o3"
+
+
+def test_an_unknown_key_names_its_neighbours_and_broken_plugins():
+    """The error says what is near, and what could not be loaded."""
+    broken = PluginReport(name="x", distribution="llm-tco-x", version="1", status="broken", problems=("no luck",))
+
+    with pytest.raises(UnknownRecordError) as error:
+        Catalog([GPU], plugins=[broken]).gpu("rtx-4091")
+
+    assert "did you mean 'rtx-4090'?" in str(error.value)
+    assert "llm-tco-x 1 is broken: no luck" in str(error.value)
+
+
+def test_a_misspelt_variant_is_an_error():
+    """It never falls back to the standard price."""
+    with pytest.raises(UnknownRecordError, match="openai/o3/bach"):
+        Catalog(HISTORY).price("openai", "o3", on=CHANGE, variant="bach")
+
+
+def test_a_higher_authority_wins():
+    """A vendor's own sheet stands beside a general list and supersedes it."""
+    general, vendor = by("general", price("3")), by("vendor", price("2", authority="vendor"))
+
+    for order in ((general, vendor), (vendor, general)):
+        assert Catalog(order).price("openai", "o3", on=CHANGE) is vendor
+
+
+def test_an_approximate_record_ranks_last():
+    """Even a vendor's."""
+    rough = price("3", authority="vendor", approximate=True)
+
+    assert Catalog([rough, price("2")]).price("openai", "o3", on=CHANGE).input.base == 2
+
+
+def test_equal_records_of_two_plugins_agree():
+    """Two lists that say the same are no conflict."""
+    pair = [by("a", price("2")), by("b", attrs.evolve(price("2"), source=attrs.evolve(SOURCE, title="elsewhere")))]
+
+    assert Catalog(pair).price("openai", "o3", on=CHANGE).input.base == 2
+
+
+def test_different_records_of_equal_authority_are_a_conflict_when_asked_for():
+    """Never the last one, never the first: both are named, and the ways out."""
+    pair = [by("a", price("2")), by("b", price("3"))]
+
+    with pytest.raises(ConflictingRecordsError) as error:
+        Catalog(pair).price("openai", "o3", on=CHANGE)
+
+    text = str(error.value)
+    assert "a 1:" in text
+    assert "b 1:" in text
+    assert "plugin=" in text
+    assert "prefer=" in text
+    assert Catalog(pair).price("openai", "o3", on=CHANGE, plugin="b").input.base == 3
+    assert Catalog(pair, prefer=["b"]).price("openai", "o3", on=CHANGE).input.base == 3
+
+
+def test_a_throughput_without_an_engine_is_the_one_there_is():
+    """Two engines that differ are a conflict, one is an answer."""
+    one = Throughput(gpu="g", model="m", quantisation="q", engine="x", output_tokens_per_s=10, source=SOURCE)
+    other = attrs.evolve(one, engine="y", output_tokens_per_s=20)
+
+    assert Catalog([one]).throughput("g", "m", "q") is one
+    assert Catalog([one, other]).throughput("g", "m", "q", engine="y") is other
+    with pytest.raises(ConflictingRecordsError, match="state throughput g/m/q differently"):
+        Catalog([one, other]).throughput("g", "m", "q")
+    with pytest.raises(UnknownRecordError, match="throughput"):
+        Catalog([one]).throughput("g", "m", "fp16")
+
+
+def plugin(**hooks):
+    """Make a plugin module with hooks."""
+    module = types.ModuleType("some_plugin")
+    for name, function in hooks.items():
+        function.__name__ = name
+        setattr(module, name, hookimpl(function))
+    return module
+
+
+REPORT = PluginReport(name="some", distribution="llm-tco-some", version="1.2", status="ok")
+
+
+def raise_error():
+    """Fail as a plugin might."""
+    raise RuntimeError("no such file")
+
+
+def test_a_plugin_is_asked_for_its_records():
+    """Each record carries its origin."""
+    loaded = collect(plugin(llm_tco_gpus=lambda: [GPU]), REPORT)
+
+    assert loaded.report.status == "ok"
+    assert loaded.report.hooks == ("llm_tco_gpus",)
+    assert loaded.report.records == (("gpu", 1),)
+    assert loaded.records[0].origin == Origin(plugin="llm-tco-some", version="1.2")
+
+
+@pytest.mark.parametrize(
+    ("hooks", "problem"),
+    [
+        ({"llm_tco_price_sheets": raise_error}, "llm_tco_price_sheets failed: RuntimeError: no such file"),
+        ({"llm_tco_price_sheets": lambda: 3}, "llm_tco_price_sheets failed: TypeError"),
+        ({"llm_tco_price_sheets": lambda: [GPU]}, "which is no TokenPrice"),
+        ({"llm_tco_prices": lambda: [GPU]}, "has a hook that does not fit: PluginValidationError"),
+        ({"llm_tco_components": lambda: [int]}, "which is no component class with a kind"),
+    ],
+)
+def test_a_broken_hook_is_reported_and_the_others_count(hooks, problem):
+    """What fails is named; the records of the plugin's other hooks stay usable."""
+    loaded = collect(plugin(llm_tco_gpus=lambda: [GPU], **hooks), REPORT)
+
+    assert loaded.report.status == "broken"
+    assert problem in loaded.report.problems[0]
+    assert [record.kind for record in loaded.records] == ["gpu"]
+
+
+@pytest.mark.parametrize("nothing", [list, lambda: None])
+def test_a_plugin_that_returns_nothing_changes_nothing(nothing):
+    """Law 83: an empty list is an answer, and so is none."""
+    loaded = collect(plugin(llm_tco_gpus=lambda: nothing()), REPORT)
+
+    assert loaded.report.status == "ok"
+    assert loaded.records == []
+
+
+BROKEN_PLUGIN = {
+    "broken_import": "raise RuntimeError('half installed')\n",
+    "good_prices": (
+        "from llm_tco import hookimpl\n"
+        "from llm_tco.testing.strategies import SOURCE\n"
+        "from llm_tco.catalog.records import Gpu\n"
+        "@hookimpl\n"
+        "def llm_tco_gpus():\n"
+        "    return [Gpu(key='tiny-1', name='Tiny 1', vendor='Tiny', memory_bytes=1, tdp_w=1,\n"
+        "                memory_bandwidth_bytes_per_s=1, source=SOURCE)]\n"
+    ),
+}
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Install a good and a broken distribution for one test."""
+    from llm_tco.catalog import plugins
+
+    for name, code in BROKEN_PLUGIN.items():
+        (tmp_path / f"{name}.py").write_text(code)
+        info = tmp_path / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[llm_tco]\n{name} = {name}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    plugins._load_all.cache_clear()
+    yield
+    plugins._load_all.cache_clear()
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_broken_plugin_harms_no_other_and_is_never_silent():
+    """A plugin that cannot be imported is in the report; everybody else's records are there."""
+    catalog = load_catalog()
+
+    status = {report.distribution: report for report in catalog.plugins}
+    assert status["broken-import"].status == "broken"
+    assert status["broken-import"].problems == ("cannot be imported: RuntimeError: half installed",)
+    assert status["good-prices"].status == "ok"
+    assert catalog.gpu("tiny-1").name == "Tiny 1"
+    with pytest.raises(ImportError, match="half installed"):
+        load_catalog(strict=True)
+
+
+@pytest.mark.usefixtures("installed")
+def test_plugins_are_disabled_by_argument_and_by_the_environment(monkeypatch):
+    """What is disabled brings nothing and says so."""
+    assert not any(gpu.key == "tiny-1" for gpu in load_catalog(disable=["good-prices"]).all(Gpu))
+
+    monkeypatch.setenv("LLM_TCO_DISABLED_PLUGINS", "good_prices, other")
+    catalog = load_catalog()
+
+    assert {report.distribution: report.status for report in catalog.plugins}["good-prices"] == "disabled"
+    with pytest.raises(UnknownRecordError, match="good-prices 1.0 is disabled"):
+        catalog.gpu("tiny-1")
+
+
+def test_the_order_of_records_changes_nothing():
+    """Law 83: what is found does not depend on who came first."""
+    records = [by("a", price("2")), by("b", price("1", authority="vendor")), by("c", price("9", authority="claim"))]
+
+    found = {Catalog(order).price("openai", "o3", on=CHANGE).origin for order in (records, records[::-1])}
+
+    assert len(found) == 1

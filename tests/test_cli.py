@@ -1,0 +1,182 @@
+"""The command line as a person meets it: output, exit status, and no traceback."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from datetime import date
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from llm_tco.cli import main
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def run(*arguments):
+    """Run a command."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def plain(value):
+    """Turn dates into texts, as a JSON document holds them."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def test_compare_prints_every_table():
+    """Options, categories, each pair and the sources."""
+    result = run("compare", EXAMPLES / "three-ways.toml")
+
+    assert result.exit_code == 0
+    for text in (
+        "What each option costs",
+        "Total by category",
+        "Each pair",
+        "Where the figures come from",
+        "318,410",
+        "break-even requests a month",
+        "Cheapest by present value among those that carry the load: cloud",
+        "genai-prices",
+    ):
+        assert text in result.output
+
+
+def test_the_json_document_has_every_promised_key():
+    """A program may rely on the form."""
+    result = json.loads(run("compare", EXAMPLES / "three-ways.toml", "--json").output)
+
+    assert {"best", "currency", "months", "options", "pairs", "sources", "format"} <= result.keys()
+    for option in result["options"].values():
+        assert {
+            "tco", "upfront", "monthly", "npv_cost", "cost_per_request", "cost_per_mtok", "feasible", "categories",
+        } <= option.keys()  # fmt: skip
+        assert len(option["cash"]) == 37
+    for pair in result["pairs"]:
+        assert {"a", "b", "break_even_month", "break_even_requests_per_month", "investment"} <= pair.keys()
+        assert {"state", "month", "intervals"} <= pair["break_even_month"].keys()
+        assert {"state", "intervals"} <= pair["break_even_requests_per_month"].keys()
+        assert {"npv", "irr", "payback_months"} <= pair["investment"].keys()
+
+
+def test_init_writes_a_scenario_that_runs(tmp_path):
+    """The first two commands of a new user."""
+    file = tmp_path / "scenario.toml"
+
+    assert run("init", file).exit_code == 0
+    assert run("compare", file).exit_code == 0
+    again = run("init", file)
+    assert again.exit_code == 2
+    assert "is there already" in again.output
+    assert run("init", file, "--force").exit_code == 0
+
+
+def test_a_wrong_file_gives_a_report_and_status_2(tmp_path):
+    """Every problem with its path, and no traceback."""
+    file = tmp_path / "scenario.toml"
+    run("init", file)
+    text = file.read_text("utf-8").replace("pue = 1.5", "pue = 0.9").replace("months = 36", "months = 0")
+    file.write_text(text, "utf-8")
+
+    result = run("compare", file)
+
+    assert result.exit_code == 2
+    assert result.output.splitlines() == [
+        "scenario.toml: 2 problems",
+        "  options.local.costs[1].pue: must be at least 1, got 0.9",
+        "  months: must be at least 1, got 0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("replace", "by", "problem"),
+    [
+        ("USD = 7.2", "EUR = 7.8", "no exchange rate from USD to CNY"),
+        ('amount = "3_000 CNY"', 'amount = "9e400 CNY"', "is too large for a float"),
+    ],
+)
+def test_what_is_found_only_in_the_comparison_has_status_2_too(tmp_path, replace, by, problem):
+    """A missing exchange rate or an overflow is the scenario's problem."""
+    file = tmp_path / "scenario.toml"
+    run("init", file)
+    file.write_text(file.read_text("utf-8").replace(replace, by), "utf-8")
+
+    result = run("compare", file)
+
+    assert result.exit_code == 2
+    assert problem in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_missing_file_has_status_2():
+    """The report says that it cannot be read."""
+    result = run("compare", "nothing.toml")
+
+    assert result.exit_code == 2
+    assert "cannot be read: No such file or directory" in result.output
+
+
+def test_an_overloaded_fixed_fleet_is_shown_and_status_3_says_that_nothing_is_feasible(tmp_path):
+    """The table says how much is short and when; there is no winner."""
+    file = tmp_path / "scenario.toml"
+    run("init", file)
+    text = file.read_text("utf-8").replace("spares = 0", "count = 1").replace("20_000", "400_000")
+    text = text[: text.index("[options.cloud]")]
+    file.write_text(text, "utf-8")
+
+    result = run("compare", file)
+
+    assert result.exit_code == 3
+    assert "no: 49.9 % short, months 1–36" in result.output
+    assert "No option carries the whole load" in result.output
+
+
+def test_the_schema_accepts_the_examples_and_refuses_mistakes():
+    """An editor completes and checks scenario files by it."""
+    schema = json.loads(run("schema").output)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+
+    for file in EXAMPLES.glob("*.toml"):
+        document = plain(tomllib.loads(file.read_text("utf-8")))
+        assert not list(validator.iter_errors(document)), file
+        document["workload"]["requests"] = 3
+        assert list(validator.iter_errors(document)), file
+
+
+def test_the_schema_describes_its_fields():
+    """A field's description is the docstring's."""
+    schema = json.loads(run("schema").output)
+
+    assert schema["$defs"]["kind-power"]["properties"]["pue"]["description"].startswith("Energy of the facility")
+    assert all(
+        "description" in field
+        for name, kind in schema["$defs"].items()
+        if name.startswith("kind-")
+        for key, field in kind["properties"].items()
+        if key != "kind" and "$ref" not in field
+    )
+
+
+def test_plugins_are_listed():
+    """Name, version, state and what each brings."""
+    result = run("plugins")
+
+    assert result.exit_code == 0
+    assert "llm-tco 0.1.0: ok, 14 components" in result.output
+    assert "llm-tco-reference 0.1.0: ok" in result.output
+
+
+@pytest.mark.parametrize("command", [[], ["compare"], ["init"], ["schema"], ["plugins"]])
+def test_every_command_explains_itself(command):
+    """Help is one flag away."""
+    result = run(*command, "--help")
+
+    assert result.exit_code == 0
+    assert "Usage:" in result.output

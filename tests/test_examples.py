@@ -1,0 +1,175 @@
+"""The examples, held to plain arithmetic with literals: the expected figures use nothing of llm_tco."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from llm_tco.cli import main
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture(scope="module")
+def three_ways():
+    """Run the first example once."""
+    return run("three-ways.toml")
+
+
+@pytest.fixture(scope="module")
+def request_log():
+    """Run the second example once."""
+    return run("request-log.toml")
+
+
+def run(name):
+    """Run an example as a user does."""
+    result = CliRunner().invoke(main, ["compare", str(EXAMPLES / name), "--json"])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.output)
+
+
+def discount(month):
+    """Discount a month at 8 % effective a year."""
+    return 1.08 ** (-month / 12)
+
+
+def test_the_local_option_of_three_ways(three_ways):
+    """One workstation, its power and twenty hours a month.
+
+    6,000,000 tokens a month at 120 a second are 13.889 busy hours. The box draws 105 W for
+    730 hours and 495 W more while it is busy; a PUE of 1.5 makes 125.2875 kWh of that.
+    """
+    option = three_ways["options"]["local"]
+    kwh = (105 * 730 + 495 * 20_000 * 300 / 120 / 3600) / 1000 * 1.5
+    monthly = kwh * 1.0 + 20 * 400
+
+    assert np.isclose(kwh, 125.2875)
+    assert option["upfront"] == 4_200 + 13_000 + 3_500 + 1_800 + 900 + 2_500 == 25_900
+    assert np.isclose(option["monthly"], monthly)
+    assert np.isclose(option["tco"], 25_900 + 36 * monthly)
+    assert np.isclose(option["npv_cost"], 25_900 + monthly * sum(discount(month) for month in range(1, 37)))
+    assert np.isclose(option["quantities"]["kWh"], 36 * kwh)
+    assert option["feasible"]
+
+
+def test_the_cloud_option_of_three_ways(three_ways):
+    """20,000 × (500 × 0.15 + 300 × 0.60) / 1e6 dollars are 36.72 yuan a month: no overhead is counted."""
+    option = three_ways["options"]["cloud"]
+    monthly = 20_000 * (500 * 0.15 + 300 * 0.60) / 1e6 * 7.2
+
+    assert np.isclose(monthly, 36.72)
+    assert np.isclose(option["tco"], 1_321.92)
+    assert np.isclose(option["npv_cost"], monthly * sum(discount(month) for month in range(1, 37)))
+    assert np.isclose(option["cost_per_request"], monthly / 20_000)
+    assert np.isclose(option["cost_per_mtok"], monthly / 16)
+
+
+def test_the_mixed_option_of_three_ways(three_ways):
+    """65 % of the requests are left, four fifths of them local: the fixed costs stay, the cache comes on top."""
+    option = three_ways["options"]["mixed"]
+    kwh = (105 * 730 + 495 * 20_000 * 0.65 * 0.8 * 300 / 120 / 3600) / 1000 * 1.5
+    monthly = kwh + 8_000 + 700 + 36.72 * 0.65 * 0.2
+
+    assert np.isclose(option["monthly"], monthly)
+    assert np.isclose(option["tco"], 25_900 + 36 * monthly)
+    assert np.isclose(option["categories"]["cache"], 25_200)
+    assert np.isclose(option["categories"]["api"], 36 * 36.72 * 0.13)
+
+
+def test_three_ways_has_a_winner_and_no_break_even_with_the_cloud(three_ways):
+    """8,125 yuan a month against 36.72: the API is cheaper in every month and at every volume searched."""
+    pairs = {(pair["a"], pair["b"]): pair for pair in three_ways["pairs"]}
+
+    assert three_ways["best"] == "cloud"
+    assert three_ways["ranking"] == ["cloud", "local", "mixed"]
+    assert pairs["local", "cloud"]["break_even_month"]["state"] == "never"
+    assert pairs["local", "cloud"]["break_even_month"]["month"] is None
+    assert pairs["local", "cloud"]["break_even_requests_per_month"]["state"] == "never"
+    assert pairs["local", "cloud"]["investment"]["irr"]["state"] == "none"
+
+
+def test_a_second_workstation_makes_the_mix_cheaper_than_local_for_a_while(three_ways):
+    """A box carries 730 h × 3,600 s × 120 tokens / 300 / 4.2 = 250,285.7 requests a month.
+
+    From 250,286 on local needs a second one. The mix sends 52 % there and needs it from 481,319 on.
+    """
+    capacity = 730 * 3600 * 120 / 300 / 4.2
+    pairs = {(pair["a"], pair["b"]): pair for pair in three_ways["pairs"]}
+    found = pairs["local", "mixed"]["break_even_requests_per_month"]
+
+    assert found["state"] == "several"
+    assert found["requests_per_month"] == int(capacity) + 1 == 250_286
+    assert [one["from"] for one in found["intervals"][:3]] == [1, 250_286, int(capacity / 0.52) + 1]
+    assert found["intervals"][2]["from"] == 481_319
+
+
+def test_every_price_of_three_ways_has_a_source(three_ways):
+    """The server, the throughput and the price say where they stand and when that was checked."""
+    kinds = [source["kind"] for source in three_ways["sources"]]
+
+    assert sorted(kinds) == ["price", "server", "throughput"]
+    for source in three_ways["sources"]:
+        assert source["source"]["title"]
+        assert source["source"]["checked"] >= "2026-01-01"
+        assert source["origin"].startswith("llm-tco-")
+
+
+ROWS = [
+    (49.2, 24.8, 552), (136.0, 29.3, 552), (252.6, 29.7, 552), (458.8, 29.8, 551), (699.8, 27.5, 551),
+    (920.0, 29.2, 551), (1097.6, 20.7, 551), (1334.8, 26.1, 551), (1603.2, 29.7, 551), (1887.9, 31.5, 551),
+    (2207.2, 24.0, 551), (2546.2, 26.6, 551), (3006.1, 30.5, 551), (3831.3, 32.9, 551), (5432.8, 27.6, 551),
+    (7312.4, 26.2, 551),
+]  # fmt: skip
+
+
+def test_the_request_log_example(request_log):
+    """Two busy servers and a spare, 4-year life, energy and pay that rises on anniversaries."""
+    prompt = sum(row[0] * row[2] for row in ROWS) / 8_819
+    answer = sum(row[1] * row[2] for row in ROWS) / 8_819
+    requests = 6_744_486
+    busy_hours = requests * (prompt + answer) / 12_954 / 3_600
+    servers = -(-(busy_hours / 730 * 4.18 / 0.8) // 1) + 1
+    kwh = (servers * 135 * 730 + (2_740 - 135) * busy_hours) / 1_000 * 1.4
+    hardware = servers * 609_500 * 0.1389
+    pay = sum(60 * 80 * 1.03**year * 12 for year in range(3))
+    own = request_log["options"]["own"]
+
+    assert servers == 4
+    assert np.isclose(own["upfront"], hardware)
+    assert np.isclose(own["quantities"]["kWh"], 36 * kwh)
+    assert np.isclose(own["categories"]["residual"], -hardware / 4)
+    assert np.isclose(own["tco"], hardware * 3 / 4 + 36 * kwh * 0.0882 + pay)
+    assert np.isclose(
+        request_log["options"]["mini"]["monthly"], requests * (prompt * 0.15 + answer * 0.60) / 1e6, rtol=1e-12
+    )
+    assert np.isclose(request_log["options"]["llama"]["monthly"], requests * (prompt + answer) * 0.88 / 1e6)
+
+
+def test_the_request_log_example_states_the_trace(request_log):
+    """The mean lengths are those of the 8,819 requests: 2,048 in, 27.9 out."""
+    assert round(sum(row[0] * row[2] for row in ROWS) / 8_819) == 2_048
+    assert round(sum(row[1] * row[2] for row in ROWS) / 8_819, 1) == 27.9
+    assert request_log["best"] == "mini"
+
+
+TRACE = Path(__file__).parent.parent.parent / "shared" / "data" / "azure_llm_inference_2023_code.csv"
+
+
+@pytest.mark.skipif(not TRACE.exists(), reason="the Azure trace is not beside this checkout")
+def test_the_example_is_what_the_trace_gives():
+    """Read off the log itself, the workload of the example comes out."""
+    from llm_tco.usage.traces import read_log, workload_of
+
+    log = read_log(TRACE, time="TIMESTAMP", input_tokens="ContextTokens", output_tokens="GeneratedTokens")
+    workload = workload_of(*log, kinds=16, window_s=60)
+
+    assert round(workload.requests_per_month) == 6_744_486
+    assert round(workload.peak_to_mean, 2) == 4.18
+    rows = zip(workload.lengths.input_tokens, workload.lengths.output_tokens, workload.lengths.weights, strict=True)
+    assert [(round(a, 1), round(b, 1), round(weight * 8_819)) for a, b, weight in rows] == ROWS
+    assert round(workload_of(*log, window_s=600).peak_to_mean, 2) == 1.32

@@ -1,0 +1,296 @@
+"""The laws of fleets, power and labour (38 to 44, 64 to 66c)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from llm_tco.components.capital import Purchase
+from llm_tco.components.labour import Labour
+from llm_tco.components.power import Power
+from llm_tco.components.router import Route, Router
+from llm_tco.demand import Workload
+from llm_tco.errors import InvalidValueError, SharedFleetError, UnknownRecordError
+from llm_tco.loadshape import HourOfWeek
+from llm_tco.testing import strategies as own
+from llm_tco.timeline import Timeline
+
+TIMELINE = Timeline(date(2026, 12, 1), 30)
+
+
+def whole(array):
+    """Say whether an array holds whole numbers."""
+    return np.array_equal(array, np.round(array))
+
+
+@given(own.fleets(), own.workloads())
+def test_replicas_and_servers_are_whole_and_installed_never_falls(fleet, workload):
+    """Laws 64 and 66c: counts are whole, and what is owned stays."""
+    plan = fleet.size(workload.on(TIMELINE))
+
+    assert whole(plan.replicas)
+    assert whole(plan.installed)
+    assert whole(plan.active)
+    assert (np.diff(plan.installed) >= 0).all()
+    assert (plan.active <= plan.installed).all()
+
+
+@given(own.fleets(fixed=False), own.workloads(max_requests=10_000_000))
+def test_a_fleet_sized_by_itself_never_falls_short(fleet, workload):
+    """Law 64: its replicas carry the peak at the planned utilisation, and none is too many."""
+    demand = workload.on(TIMELINE)
+    plan = fleet.size(demand)
+    peak = plan.busy_hours / fleet.hours_per_month * demand.load.peak / fleet.planning_utilisation
+
+    assert not plan.unserved.any()
+    assert (plan.replicas >= peak * (1 - 1e-11))[1:].all()
+    assert (plan.replicas < peak + 1)[1:].all()
+
+
+@given(own.fleets(fixed=False), own.workloads(), st.floats(1.0, 10.0))
+def test_a_fleet_grows_with_its_demand(fleet, workload, factor):
+    """Law 64: more requests never need fewer servers."""
+    demand = workload.on(TIMELINE)
+
+    assert (fleet.size(demand.scaled(factor)).installed >= fleet.size(demand).installed).all()
+
+
+@given(own.fleets(), own.workloads())
+def test_utilisation_is_a_share_and_busy_hours_serve_the_tokens(fleet, workload):
+    """Law 65: a replica is busy from 0 to all of its time, and its busy time carries the demand."""
+    demand = workload.on(TIMELINE)
+    plan = fleet.size(demand)
+    lengths = demand.streams[0].lengths
+    seconds = lengths.mean(fleet.throughput.busy_seconds(lengths.input_tokens, lengths.output_tokens))
+
+    assert (plan.utilisation >= 0).all()
+    assert (plan.utilisation <= 1 + 1e-9).all()
+    served = demand.requests - plan.unserved
+    assert np.allclose(plan.busy_hours * 3600, served * seconds, rtol=1e-9, atol=1e-9)
+
+
+@given(own.fleets(fixed=False), own.workloads(), st.integers(0, 3))
+def test_spares_cost_their_number_and_carry_nothing(fleet, workload, spares):
+    """Law 66: k spares are k more servers, with the same busy hours and the same utilisation."""
+    demand = workload.on(TIMELINE)
+    bare, spared = (attrs.evolve(fleet, spares=count).size(demand) for count in (0, spares))
+
+    assert np.array_equal(spared.installed, bare.installed + spares)
+    assert np.array_equal(spared.busy_hours, bare.busy_hours)
+    assert np.allclose(spared.utilisation, bare.utilisation)
+
+
+@given(own.fleets(), own.workloads(), st.lists(st.integers(1, 9), min_size=2, max_size=4))
+def test_one_fleet_behind_many_routes_costs_what_one_route_costs(fleet, workload, weights):
+    """Law 66a: a router asks a component once, with the sum of its routes."""
+    demand = workload.on(TIMELINE)
+    local = Purchase(fleet, life_years=3) + Power(fleet, price_per_kwh="1 CNY", pue=1.2)
+    shares = np.array(weights) / sum(weights)
+
+    many = Router({str(place): Route(local, share=share) for place, share in enumerate(shares)}).cost(demand)
+    one = Router({"all": Route(local, share=1.0)}).cost(demand)
+    alone = local.cost(demand)
+
+    assert np.allclose(many.amounts("CNY"), alone.amounts("CNY"), rtol=1e-9)
+    assert np.array_equal(one.amounts("CNY"), alone.amounts("CNY"))
+    assert np.allclose(many.unserved, alone.unserved, rtol=1e-6, atol=1e-6)
+
+
+@given(own.fleets(), own.workloads(), st.floats(0.1, 0.9))
+def test_one_fleet_with_different_demands_is_an_error(fleet, workload, share):
+    """Law 66a: a fleet that two components share behind a router cannot be added up."""
+    assume(workload.requests_per_month > 0)
+    demand = workload.on(TIMELINE)
+    router = Router(
+        {
+            "a": Route(Purchase(fleet, life_years=3), share=share),
+            "b": Route(Power(fleet, price_per_kwh="1 CNY", pue=1.2), share=1 - share),
+        }
+    )
+
+    with pytest.raises(SharedFleetError, match="'server' was given two different demands"):
+        router.cost(demand)
+
+
+@given(own.fleets(), own.workloads(), st.integers(1, 1_000_000), st.integers(1, 1_000_000), st.floats(0.0, 1.0))
+def test_between_equal_steps_cost_is_affine_in_the_volume(fleet, workload, one, other, weight):
+    """Law 66c: where no count and no flag changes, cost is a straight line."""
+    low, high = sorted((one, other))
+    middle = low + weight * (high - low)
+    volumes = np.array([low, middle, high], dtype=float)
+    demand = attrs.evolve(workload, requests_per_month=volumes).on(TIMELINE)
+    component = Purchase(fleet, life_years=2) + Power(fleet, price_per_kwh="1 CNY", pue=1.2)
+
+    ledger = component.cost(demand)
+
+    same = all(
+        np.array_equal(np.broadcast_to(s, (3, 31))[0], np.broadcast_to(s, (3, 31))[2]) for s in ledger.steps.values()
+    )
+    assume(same)
+    cost = np.broadcast_to(ledger.amounts("CNY"), (3, TIMELINE.size))
+    short = np.broadcast_to(ledger.unserved, (3, TIMELINE.size))
+    for values in (cost, short):
+        expected = values[0] + weight * (values[2] - values[0])
+        assert np.allclose(values[1], expected, rtol=1e-7, atol=1e-6 * (1 + np.abs(values).max()))
+
+
+@given(own.fleets(fixed=True), own.hourly_loads(), st.integers(1, 1_000_000))
+def test_energy_and_what_is_left_equal_the_hourly_sum(fleet, loads, requests):
+    """Law 66b: energy and unserved requests are those of an explicit loop over 168 hours."""
+    workload = Workload(requests_per_month=requests, input_tokens=900, output_tokens=300, hourly_load=loads)
+    timeline = Timeline(date(2026, 1, 1), 1)
+    demand = workload.on(timeline)
+    power = Power(fleet, price_per_kwh="1 CNY", pue=1.0)
+
+    ledger = power.cost(demand)
+
+    seconds = float(fleet.throughput.busy_seconds(np.array([900.0]), np.array([300.0]))[0])
+    per_server = fleet.replicas_per_server
+    replicas = np.floor((fleet.count - fleet.spares) * per_server * (1 + 1e-12))
+    room = replicas * fleet.planning_utilisation
+    idle, peak = power.watts
+    kwh = left = 0.0
+    for load in HourOfWeek(loads).loads:
+        offered = requests / 730 * load * seconds / 3600
+        carried = min(offered, room)
+        kwh += (fleet.count * idle + (peak - idle) * carried / per_server) / 1000 * 730 / 168
+        left += (offered - carried) * 3600 / seconds * 730 / 168
+    assert np.isclose(ledger.amounts("kWh")[1], kwh, rtol=1e-9)
+    assert np.isclose(ledger.unserved[1], left, rtol=1e-6, atol=1e-6 * requests)
+
+
+@given(own.fleets(), own.workloads(), st.floats(1.0, 3.0), st.floats(0.01, 5.0))
+def test_power_is_proportional_to_pue_and_price(fleet, workload, pue, price):
+    """Laws 38 and 39: the overhead multiplies the energy once, and the price the money."""
+    demand = workload.on(TIMELINE)
+    bare = Power(fleet, price_per_kwh="1 CNY", pue=1).cost(demand)
+
+    dear = Power(fleet, price_per_kwh=f"{price:.6f} CNY", pue=pue).cost(demand)
+
+    assert np.allclose(dear.amounts("kWh"), bare.amounts("kWh") * pue, rtol=1e-12)
+    assert np.allclose(dear.amounts("CNY"), bare.amounts("kWh") * pue * round(price, 6), rtol=1e-9)
+
+
+@given(own.fleets(), own.workloads())
+def test_energy_lies_between_idle_and_peak(fleet, workload):
+    """Law 40: servers that are switched on draw at least their idle and at most their peak power."""
+    demand = workload.on(TIMELINE)
+    power = Power(fleet, price_per_kwh="1 CNY", pue=1)
+    kwh = power.cost(demand).amounts("kWh")
+    idle, peak = (watts * fleet.size(demand).active * 730 / 1000 for watts in power.watts)
+
+    assert (kwh >= idle * (1 - 1e-12)).all()
+    assert (kwh <= peak * (1 + 1e-9) + 1e-12)[1:].all()
+
+
+@given(own.amounts(0, 500), own.money(max_value=1000), st.floats(0, 1), st.floats(0.0, 10.0), own.rates(-0.2, 0.5))
+def test_labour_is_linear_and_rises_on_anniversaries_only(hours, rate, burden, factor, rise):
+    """Laws 42 and 44: hours and rate multiply, the burden once, and a year has one pay."""
+    demand = Workload(requests_per_month=1, input_tokens=1, output_tokens=1).on(TIMELINE)
+
+    def pay(count):
+        role = Labour("ops", hours_per_month=count, rate_per_hour=rate, burden=burden, raise_per_year=rise)
+        return role.cost(demand).amounts("CNY")
+
+    base = pay(hours)
+
+    assert np.allclose(pay(hours * factor), base * factor, rtol=1e-12)
+    assert np.isclose(base[1], hours * rate.value * (1 + burden), rtol=1e-12)
+    assert len(set(base[1:13])) == 1
+    assert np.allclose(base[13:25], base[1] * (1 + rise), rtol=1e-12)
+
+
+def make_fleet(**changes):
+    """Make a fleet of one-GPU servers that each carry 10 output tokens a second."""
+    server = own.Server(
+        key="box", name="Box", gpu="gpu", idle_w=100, peak_w=500, source=own.SOURCE,
+        parts=(own.Part(name="all", price=own.Money.parse("1000 CNY")),),
+    )  # fmt: skip
+    rate = own.Throughput(gpu="gpu", model="m", quantisation="q", output_tokens_per_s=10, source=own.SOURCE)
+    return own.Fleet(**{"server": server, "throughput": rate, **changes})
+
+
+def workload(requests, **changes):
+    """Make a workload of so many requests that each keep a replica busy for one second."""
+    return Workload(**{"requests_per_month": requests, "input_tokens": 0, "output_tokens": 10, **changes})
+
+
+def test_an_overloaded_fixed_fleet_says_when_and_how_much():
+    """One server carries 2,628,000 seconds a month; what is above is unserved."""
+    demand = workload(2_628_000 * 0.9, growth_per_year=0.44).on(Timeline(date(2026, 1, 1), 14))
+
+    plan = make_fleet(count=1).size(demand)
+
+    assert np.flatnonzero(plan.unserved).tolist() == [5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
+    assert np.isclose(plan.unserved[13], 2_628_000 * (0.9 * 1.44 - 1))
+
+
+def test_a_load_that_fits_exactly_needs_no_second_server():
+    """Rounding errors buy no hardware."""
+    for servers in (1, 3, 7):
+        plan = make_fleet().size(workload(2_628_000 * servers).on(Timeline(date(2026, 1, 1), 1)))
+
+        assert plan.installed.tolist() == [servers, servers]
+        assert not make_fleet(count=servers).size(plan.demand).unserved.any()
+
+
+def test_a_replica_may_span_servers():
+    """A model on 16 GPUs takes two servers of eight."""
+    server = attrs.evolve(make_fleet().server, gpus=8)
+    rate = attrs.evolve(make_fleet().throughput, gpus=16)
+
+    plan = make_fleet(server=server, throughput=rate).size(workload(2_628_001).on(Timeline(date(2026, 1, 1), 1)))
+
+    assert plan.installed.tolist() == [4, 4]
+
+
+def test_a_fleet_that_serves_several_models_is_sized_on_their_sum():
+    """Two routes to one component, each with a throughput of its own, share its servers."""
+    slow = attrs.evolve(make_fleet().throughput, model="big", output_tokens_per_s=5)
+    fleet = make_fleet(throughput={"easy": make_fleet().throughput, "hard": slow})
+    local = Purchase(fleet, life_years=3)
+    demand = workload(2_628_000).on(Timeline(date(2026, 1, 1), 1))
+
+    ledger = Router({"easy": Route(local, share=0.5), "hard": Route(local, share=0.5)}).cost(demand)
+
+    assert ledger.amounts("CNY").tolist() == [2_000.0, 0.0]
+
+
+def test_a_stream_without_a_throughput_is_an_error():
+    """A fleet with a throughput for each route cannot guess one for a demand without routes."""
+    fleet = make_fleet(throughput={"easy": make_fleet().throughput})
+
+    with pytest.raises(UnknownRecordError, match="throughputs for easy"):
+        fleet.size(workload(1).on(TIMELINE))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"count": 0}, "count: must be at least 1, got 0"),
+        ({"count": 1.5}, "count: must be a whole number, got 1.5"),
+        ({"count": 2, "spares": 2}, "spares: must be fewer than the count of 2, got 2"),
+        ({"planning_utilisation": 0}, "planning_utilisation: must be more than 0, got 0"),
+        ({"planning_utilisation": 1.1}, "planning_utilisation: must be at most 1, got 1.1"),
+        ({"hours_per_month": 800}, "hours_per_month: must be at most 744, got 800"),
+    ],
+)
+def test_a_wrong_fleet_is_refused(changes, problem):
+    """Each wrong value is refused by name."""
+    with pytest.raises(InvalidValueError) as error:
+        make_fleet(**changes)
+
+    assert problem == str(error.value)
+
+
+def test_a_throughput_of_another_gpu_is_refused():
+    """What was measured on one card says nothing of another."""
+    other = attrs.evolve(make_fleet().throughput, gpu="h100")
+
+    with pytest.raises(InvalidValueError, match="was measured on 'h100', but the server 'box' holds 'gpu'"):
+        make_fleet(throughput=other)
