@@ -257,3 +257,39 @@ def test_the_cost_at_a_volume_does_not_depend_on_the_others(volume):
     among = compare({"l": local}, many, TIMELINE, currency="CNY", discount_rate=0.07)["l"].npv_cost
 
     assert among[1] == alone
+
+
+@given(own.components(), own.workloads(), st.integers(1, 10**6), st.integers(1, 10**6), st.floats(0.0, 0.5))
+def test_cost_never_falls_as_the_volume_rises_unless_the_ledger_says_so(component, workload, one, other, rate):
+    """The search leaves a piece out only where this law proves that it holds no crossing."""
+    timeline = Timeline(date(2026, 12, 1), 30)
+    volumes = np.array(sorted((one, other)), dtype=float)
+    workload = attrs.evolve(workload, requests_per_month=volumes)
+    option = compare({"o": component}, workload, timeline, currency="CNY", discount_rate=rate)["o"]
+
+    low, high = np.broadcast_to(option.npv_cost, 2)
+    short = np.broadcast_to(option.unserved, (2, timeline.size))
+
+    assert option.ledger.falling or high >= low - 1e-9 * abs(low)
+    assert (short[1] >= short[0] - 1e-6 * (1 + short[0])).all()
+
+
+def test_a_negative_price_of_power_says_that_cost_may_fall():
+    """Energy that is paid for makes a bigger fleet cheaper."""
+    fleet = box(10)
+    demand = Workload(requests_per_month=10, input_tokens=1, output_tokens=1).on(TIMELINE)
+
+    assert Power(fleet, price_per_kwh="-1 CNY", pue=1).cost(demand).falling
+    assert not Power(fleet, price_per_kwh="1 CNY", pue=1).cost(demand).falling
+
+
+def test_a_large_fleet_is_searched_quickly_where_nothing_is_near():
+    """Thousands of steps far from the other option are left out, and the answer stands."""
+    local = Purchase(box(1_000, "100 CNY"), life_years=1)
+    result = run({"local": local, "cloud": request_price(1)}, 10**8)
+
+    found = result.break_even("local", "cloud").by_volume
+
+    assert found.within == ()
+    assert found.state == "once"
+    assert found.first == 26

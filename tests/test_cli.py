@@ -111,6 +111,7 @@ def test_what_is_found_only_in_the_comparison_has_status_2_too(tmp_path, replace
 
     assert result.exit_code == 2
     assert problem in result.output
+    assert "in the option 'cloud'" in result.output or "scenario.toml" in result.output
     assert "Traceback" not in result.output
 
 

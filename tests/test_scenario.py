@@ -83,7 +83,7 @@ def put(path, value):
         (("options", "local", "costs"), [], "options.local.costs: must hold at least one cost"),
         (("options", "local", "costs"), 3, "options.local.costs: must be a list, got 3"),
         (("options", "mixed", "inner", "routes", "easy", "share"), Decimal("0.7"), "options.mixed.inner.routes: must sum to 1"),
-        (("options", "mixed", "inner", "routes", "easy", "target"), "locl", "is the name of no option, got 'locl'; did you mean 'local'?"),
+        (("options", "mixed", "inner", "routes", "easy", "target"), "locl", "is the name of no option and of no component, got 'locl'; did you mean 'local'?"),
         (("options", "mixed", "hit_rate"), 2, "options.mixed.hit_rate: must be at most 1, got 2"),
         (("options",), {}, "options: must hold at least one option"),
         (("months",), 0, "months: must be at least 1, got 0"),
@@ -95,8 +95,8 @@ def put(path, value):
         (("workload", "requests_per_month"), -5, "workload.requests_per_month: must be at least 0, got -5"),
         (("workload", "request_per_month"), 5, "workload.request_per_month: is not a field of Workload; did you mean 'requests_per_month'?"),
         (("workload", "lengths"), [[1, 2]], "workload.lengths: must hold rows"),
-        (("prices", "mini", "input"), "-0.15", "prices.mini.input.rate: must be at least 0, got -0.15"),
-        (("prices", "mini", "source"), "gide", "prices.mini.source: must be a table, got 'gide'"),
+        (("prices", "mini", "input"), "-0.15", "prices.mini.input: must be at least 0, got -0.15"),
+        (("prices", "mini", "source"), "gide", "prices.mini.source: is the name of no source in the table [sources], got 'gide'; did you mean 'guide'?"),
         (("prices", "mini"), {"provider": "openai", "model": "x", "on": date(2026, 1, 1)}, "prices.mini: no price 'openai/x/standard'"),
         (("servers", "workstation", "idle_w"), 700, "servers.workstation.idle_w: must be at most peak_w (600), got 700"),
         (("throughputs", "qwen", "output_tokens_per_s"), 0, "throughputs.qwen.output_tokens_per_s: must be more than 0, got 0"),
@@ -198,19 +198,32 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path, text, problem):
         load_scenario(tmp_path / "mine.toml", catalog=CORE)
 
 
-def test_a_fleet_may_hold_a_throughput_for_each_route():
-    """Routes to one option share its servers, each at its own speed."""
+def test_components_that_are_no_options_stand_in_a_table_of_their_own():
+    """What two routes share need not be an option: a fleet for several models cannot be compared alone."""
 
     def share(document):
-        fast, slow = {**document["throughputs"]["qwen"]}, {**document["throughputs"]["qwen"], "model": "big"}
-        document["fleets"]["box"]["throughput"] = {"easy": fast, "hard": {**slow, "output_tokens_per_s": 30}}
-        routes = document["options"]["mixed"]["inner"]["routes"]
-        routes["hard"]["target"] = "local"
-        document["options"] = {"local": document["options"]["local"], "mixed": document["options"]["mixed"]}
+        fast = document["throughputs"]["qwen"]
+        slow = {**fast, "model": "big", "output_tokens_per_s": 30}
+        document["throughputs"]["big"] = slow
+        document["fleets"]["box"]["throughput"] = {"easy": "qwen", "hard": "big"}
+        document["components"] = {"both": document["options"].pop("local")}
+        for route in document["options"]["mixed"]["inner"]["routes"].values():
+            route["target"] = "both"
 
-    scenario = read(share)
+    result = read(share).compare()
 
-    assert set(scenario.options["local"].parts[0].fleet.throughput) == {"easy", "hard"}
+    assert set(result) == {"cloud", "mixed"}
+    assert result["mixed"].feasible
+
+
+def test_an_option_is_replaced_as_a_whole_where_a_file_extends_another(tmp_path):
+    """Another kind of component is no change of the one that stood there."""
+    (tmp_path / "base.toml").write_text(resources.files("llm_tco").joinpath("starter.toml").read_text("utf-8"), "utf-8")
+    (tmp_path / "mine.toml").write_text('extends = "base.toml"\n[options.mixed]\ncosts = ["local", "cloud"]\n')
+
+    scenario = load_scenario(tmp_path / "mine.toml", catalog=CORE)
+
+    assert [part.name for part in scenario.options["mixed"].parts] == ["local", "cloud"]
 
 
 def test_records_come_from_the_catalog_by_their_words():

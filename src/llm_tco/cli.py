@@ -31,7 +31,7 @@ class _Group(click.Group):
 
             if not isinstance(error, LlmTcoError):
                 raise
-            click.echo(str(error), err=True)
+            click.echo("\n".join([str(error), *getattr(error, "__notes__", ())]), err=True)
             ctx.exit(EXIT_WRONG_INPUT)
 
 

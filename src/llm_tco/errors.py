@@ -80,9 +80,21 @@ def suggest(given: str, known: Iterable[str], *, limit: int = 3) -> str:
     """Name the known words nearest to a given one, as the end of an error text.
 
     Returns:
-        `"; did you mean 'a' or 'b'?"`, or an empty string where nothing is near.
+        `"; did you mean 'a' or 'b'?"`. Where nothing is near, the known words if they are
+        few, else an empty string.
     """
-    near = difflib.get_close_matches(given, list(known), n=limit, cutoff=0.6)
-    if not near:
-        return ""
-    return f"; did you mean {' or '.join(repr(word) for word in near)}?"
+    words = list(known)
+    near = difflib.get_close_matches(given, words, n=limit, cutoff=0.6)
+    core = _letters(given)
+    near += [word for word in words if core and core in _letters(word) and word not in near]
+    if near:
+        return f"; did you mean {' or '.join(repr(word) for word in near[:limit])}?"
+    return f"; known: {', '.join(words)}" if 0 < len(words) <= _FEW else ""
+
+
+_FEW = 8
+"""Known words that an error text can list in full."""
+
+
+def _letters(word: str) -> str:
+    return "".join(letter for letter in word.casefold() if letter.isalnum())

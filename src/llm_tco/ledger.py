@@ -138,13 +138,12 @@ class State:
 
     Attributes:
         kind: `"unpriced"`: part of the cost is unknown, so that the option cannot win;
-            `"estimate"`: a figure was calculated where a measurement is missing;
-            `"approximate"`: a record is known to simplify.
+            `"estimate"`: a figure was calculated where a measurement is missing.
         path: Where.
         note: What, and what to do about it.
     """
 
-    kind: str = choice("unpriced", "estimate", "approximate")
+    kind: str = choice("unpriced", "estimate")
     path: tuple[str, ...]
     note: str
 
@@ -204,6 +203,7 @@ class Ledger:
         states: What a reader must know.
         records: The records whose figures were used.
         smooth: Whether cost is curved between steps.
+        falling: Whether cost may fall where the volume rises, as with a negative price.
     """
 
     timeline: Timeline
@@ -216,6 +216,7 @@ class Ledger:
     states: frozenset[State] = frozenset()
     records: tuple[Record, ...] = ()
     smooth: bool = False
+    falling: bool = False
 
     @classmethod
     def combine(cls, ledgers: Iterable[Ledger], *, same_requests: bool = True) -> Ledger:
@@ -255,6 +256,7 @@ class Ledger:
             states=frozenset[State]().union(*(ledger.states for ledger in every)),
             records=unique(record for ledger in every for record in ledger.records),
             smooth=any(ledger.smooth for ledger in every),
+            falling=any(ledger.falling for ledger in every),
         )
 
     def __add__(self, other: Ledger) -> Ledger:
@@ -285,13 +287,17 @@ class Ledger:
         Args:
             factors: Shape `(..., T + 1)`.
         """
-        return self._each(lambda line: line.with_amounts(line.amounts * factors) if line.is_money else line)
+        escalated = self._each(lambda line: line.with_amounts(line.amounts * factors) if line.is_money else line)
+        # A credit that rises may outgrow the earlier payment that it belongs to.
+        credits = any(np.any(line.amounts < 0) for line in self.lines if line.is_money and not line.benefit)
+        return attrs.evolve(escalated, falling=self.falling or credits)
 
     def limited(self, first: int, last: int) -> Ledger:
         """Keep what falls between two times, both included."""
         inside = (self.timeline.index >= first) & (self.timeline.index <= last)
         kept = self._each(lambda line: line.with_amounts(np.where(inside, line.amounts, 0.0)))
-        return attrs.evolve(kept, unserved=np.where(inside, self.unserved, 0.0))
+        # With more volume a payment may come earlier, and so fall before the span.
+        return attrs.evolve(kept, unserved=np.where(inside, self.unserved, 0.0), falling=self.falling or first > 0)
 
     def delayed(self, timeline: Timeline, months: int) -> Ledger:
         """Lay the ledger on a longer timeline, so many months later."""

@@ -210,7 +210,7 @@ class ExchangeRates:
                 known = ", ".join(sorted({self.base, *self.rates}))
                 raise MissingRateError(
                     f"no exchange rate from {source} to {target}: {code} is not among the rates given ({known}). "
-                    f"Add one, as in fx={{'{code}': ...}}: what 1 {code} is worth in {self.base}."
+                    f"Add {code} to fx: what 1 {code} is worth in {self.base}."
                 )
         if target == self.base:
             return self.rates[source]

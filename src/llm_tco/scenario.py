@@ -19,7 +19,7 @@ from llm_tco._fields import Number, choice, number, text, whole
 from llm_tco.analysis.compare import Comparison, compare
 from llm_tco.catalog.catalog import Catalog
 from llm_tco.catalog.plugins import load_catalog
-from llm_tco.catalog.reading import read_toml, record_converter, with_sources
+from llm_tco.catalog.reading import read_toml, record_converter
 from llm_tco.catalog.records import (
     STANDARD,
     Origin,
@@ -200,12 +200,17 @@ def _read(file: Path, below: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    if over.keys() & {"kind", "costs"}:
+        return over  # another option or component, not a change of this one
     result = dict(base)
     for key, value in over.items():
         below = result.get(key)
         result[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
     return result
 
+
+_MADE_OF: Final[Mapping[str, Any]] = {"fleets": Fleet, "components": Component}
+"""What tables hold that hold no records."""
 
 _STAND_IN: Final = {"unreadable": Stack()}
 """Options in the place of those that could not be read, so that the rest is checked as well."""
@@ -215,8 +220,8 @@ class _Reader:
     """Reads one document. Every name is one object, made when it is first used."""
 
     def __init__(self, document: dict[str, Any], title: str, catalog: Catalog) -> None:
-        sources = document.pop("sources", {})
-        self.document: dict[str, Any] = {key: with_sources(value, sources) for key, value in document.items()}
+        self.sources = document.pop("sources", {})
+        self.document = document
         self.title = title
         self.catalog = catalog
         self.kinds: dict[str, Any] = {kind.kind: kind for kind in catalog.components}  # type: ignore[attr-defined]  # the loader checks
@@ -226,7 +231,7 @@ class _Reader:
         self.converter = self._converter()
 
     def _converter(self) -> cattrs.Converter:
-        converter = record_converter()
+        converter = record_converter(self.sources)
         plain = {kind: converter.get_structure_hook(kind) for kind in RECORD_TABLES.values()}
         hooks: dict[Any, Callable[[Any, Any], Any]] = {
             Component: lambda value, _: self._component(value),
@@ -245,7 +250,7 @@ class _Reader:
     def read(self) -> Scenario:
         """Read everything, the tables that nothing refers to as well."""
         scenario: Scenario | None = None
-        tables = frozenset({*RECORD_TABLES, "fleets"})
+        tables = frozenset({*RECORD_TABLES, "fleets", "components"})
         for name in sorted(tables & self.document.keys()):
             self._collect(name, functools.partial(self._whole_table, name))
         rest = {key: value for key, value in self.document.items() if key not in tables}
@@ -274,9 +279,14 @@ class _Reader:
         check_table(table)
         for key in table:
             try:
-                self.converter.structure(key, Fleet if name == "fleets" else RECORD_TABLES[name])
+                self.converter.structure(key, _MADE_OF.get(name) or RECORD_TABLES[name])
             except Problems:
                 continue  # named() has kept them
+
+    def _table(self, name: str) -> Mapping[str, Any]:
+        """Give a table of the document; what is none is reported where it stands."""
+        table = self.document.get(name, {})
+        return table if isinstance(table, Mapping) else {}
 
     def _named(self, table: str, name: str, make: Callable[[Any], T]) -> T:
         """Give the object of a name, made once; its problems are reported once, at its own place."""
@@ -328,10 +338,11 @@ class _Reader:
 
     def _component(self, value: Any) -> Component:
         if isinstance(value, str):
-            options = self.document.get("options", {})
-            if value not in options:
-                raise problem(f"is the name of no option, got {value!r}{suggest(value, options)}")
-            return self._named("options", value, functools.partial(self._option, value))
+            for table in ("options", "components"):
+                if value in self._table(table):
+                    return self._named(table, value, functools.partial(self._option, value))
+            names = [*self._table("options"), *self._table("components")]
+            raise problem(f"is the name of no option and of no component, got {value!r}{suggest(value, names)}")
         if _is_made(value, Component):
             made: Component = value
             return made
@@ -349,8 +360,8 @@ class _Reader:
             return value  # type: ignore[no-any-return]  # a fleet
         if not isinstance(value, str):
             raise problem(f"must be the name of a fleet in the table [fleets], got {value!r}")
-        fleets = self.document.get("fleets", {})
-        if not isinstance(fleets, Mapping) or value not in fleets:
+        fleets = self._table("fleets")
+        if value not in fleets:
             raise problem(f"is the name of no fleet in the table [fleets], got {value!r}{suggest(value, fleets)}")
 
         def make(table: Any) -> Fleet:
@@ -365,8 +376,8 @@ class _Reader:
         if _is_made(value, kind):
             return value
         if isinstance(value, str):
-            own = self.document.get(table, {})
-            if isinstance(own, Mapping) and value in own:
+            own = self._table(table)
+            if value in own:
                 return self._named(table, value, lambda row: self._stated(kind, value, row, plain))
             if kind in (TokenPrice, Throughput):
                 raise problem(f"is the name of nothing in the table [{table}], got {value!r}{suggest(value, own)}")
@@ -392,8 +403,8 @@ class _Reader:
             raise problem(str(error)) from None
 
     def _throughputs(self, value: Any) -> Any:
-        tables = isinstance(value, Mapping) and value and all(isinstance(item, Mapping) for item in value.values())
-        if tables and not value.keys() & attrs.fields_dict(Throughput).keys():
+        words = attrs.fields_dict(Throughput).keys() | attrs.fields_dict(ThroughputRef).keys()
+        if isinstance(value, Mapping) and value and not value.keys() & words:
             return self.converter.structure(value, dict[str, Throughput])
         return self.converter.structure(value, Throughput)
 

@@ -65,6 +65,7 @@ class _Schema:
         properties["extends"] = {"type": "string", "description": "A file that this one extends."}
         properties["sources"] = self._table(self._define("Source", lambda: self._object(Source)))
         properties["options"] = self._table(self._option())
+        properties["components"] = self._table(self._option())
         properties["fleets"] = self._table(self._define("Fleet", lambda: self._object(Fleet, optional=("name",))))
         references: dict[type, type] = {TokenPrice: PriceRef, Throughput: ThroughputRef, Server: KeyRef, Tariff: KeyRef}
         for table, kind in (

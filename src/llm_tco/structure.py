@@ -231,21 +231,28 @@ def build(converter: cattrs.Converter, value: Any, kind: type[T], *, extra: froz
             found += problems.below(name)
         except InvalidValueError as error:
             found.append((error.field if error.field.startswith(f"{name}.") else name, error.problem))
+        except (LookupError, TypeError, ValueError) as error:
+            found.append((name, str(error)))
     if found:
         raise Problems(found)
     try:
         return kind(**given)
     except InvalidValueError as error:
         raise Problems([(error.field, error.problem)]) from None
-    except LlmTcoError as error:
+    except (LlmTcoError, LookupError, TypeError, ValueError) as error:
         raise problem(str(error)) from None
 
 
 def _check(field: attrs.Attribute[Any], item: Any) -> None:
     """Run a field's converter and validator on their own, so that each field is heard."""
-    converter = field.converter
-    if isinstance(converter, attrs.Converter):
-        item = converter.converter(item, field)  # type: ignore[attr-defined]  # the stub leaves it out
+    convert: Any = field.converter
+    if isinstance(convert, attrs.Converter):
+        if convert.takes_self:  # type: ignore[attr-defined]  # the stub leaves it out
+            return  # it needs the whole object, which will be heard when it is built
+        arguments = (field,) if convert.takes_field else ()  # type: ignore[attr-defined]  # as above
+        item = convert.converter(item, *arguments)  # type: ignore[attr-defined]  # as above
+    elif convert is not None:
+        item = convert(item)
     if field.validator is not None:
         field.validator(None, field, item)
 

@@ -1,9 +1,11 @@
 """Break-even volumes: every one, exact on whole servers.
 
-Cost is affine in the volume wherever the steps of a ledger do not change. So the search
-cuts the range of volumes until each piece has equal steps at both ends, for all options
-in one evaluation a round, then solves each pair on each piece and checks the whole
-requests beside the solution by evaluation.
+Cost is affine in the volume wherever the steps of a ledger do not change, and never falls
+as the volume rises unless the ledger says so. So the search cuts the range of volumes, for
+all options in one evaluation a round, until each piece has equal steps at both ends or
+holds no crossing, because at its upper end one option still costs less than the other at
+its lower end. Then it solves each pair on each piece and checks the whole requests beside
+the solution by evaluation.
 """
 
 from __future__ import annotations
@@ -25,10 +27,14 @@ from llm_tco.timeline import Timeline
 
 PARTS: Final = 12
 """Parts into which a piece with a step in it is cut."""
-MAX_POINTS: Final = 20_000
+MAX_POINTS: Final = 5_000
 """Volumes that are evaluated at most; what is left is reported as a range."""
 SMOOTH_PARTS: Final = 64
 """Parts into which a piece is cut where a cost is curved."""
+
+
+_CLEARLY: Final = 1.0 - 1e-9
+"""Share of a cost below which another one is less beyond rounding errors."""
 
 
 @attrs.frozen(eq=False)
@@ -62,8 +68,10 @@ class VolumeSearch:
     _known: dict[int, _Point] = attrs.field(factory=dict, init=False)
     _open: list[tuple[int, int]] = attrs.field(factory=list, init=False)
     _smooth: bool = attrs.field(default=False, init=False)
+    _falling: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._falling = bool(np.any(np.less(self.terms.discount_rate, 0)))
         self._evaluate([self.low, self.high])
         if self._smooth:
             grid = np.linspace(self.low, self.high, SMOOTH_PARTS + 1).round().astype(np.int64)
@@ -87,6 +95,7 @@ class VolumeSearch:
             short = np.broadcast_to(ledger.unserved, shape).max(axis=-1)
             feasible.append((short <= 0) & (not ledger.unpriced))
         self._smooth |= any(ledger.smooth for ledger in ledgers)
+        self._falling |= any(ledger.falling for ledger in ledgers)
         steps = _steps(ledgers, shape)
         for place, volume in enumerate(new):
             self._known[volume] = _Point(
@@ -96,13 +105,15 @@ class VolumeSearch:
             )
 
     def _refine(self) -> None:
-        """Cut the range until each piece has equal steps at both ends, or ends that are neighbours."""
+        """Cut the range until each piece has equal steps at both ends, or holds no crossing."""
         pieces = list(itertools.pairwise(sorted(self._known)))
         while True:
             uneven = [
                 (low, high)
                 for low, high in pieces
-                if high - low > 1 and self._known[low].steps != self._known[high].steps
+                if high - low > 1
+                and self._known[low].steps != self._known[high].steps
+                and (self._falling or not self._decided(self._known[low], self._known[high]))
             ]
             room = MAX_POINTS - len(self._known)
             if not uneven or room <= 0:
@@ -111,6 +122,16 @@ class VolumeSearch:
             cuts = [_cut(low, high) for low, high in uneven]
             self._evaluate([volume for cut in cuts for volume in cut])
             pieces = [piece for cut in cuts for piece in itertools.pairwise(cut)]
+
+    def _decided(self, low: _Point, high: _Point) -> bool:
+        """Say whether no pair of options can change places between two volumes."""
+        if not np.array_equal(low.feasible, high.feasible):
+            return False
+        able = np.flatnonzero(low.feasible)
+        return all(
+            high.costs[a] < low.costs[b] * _CLEARLY or high.costs[b] < low.costs[a] * _CLEARLY
+            for a, b in itertools.combinations(able, 2)
+        )
 
     def _solve(self) -> None:
         """Evaluate the whole requests beside each solution of each pair on each affine piece."""
@@ -151,8 +172,19 @@ class VolumeSearch:
             (costs[:, first], costs[:, second]),
             (feasible[:, first], feasible[:, second]),
             open_end=True,
-            within=tuple(sorted(set(within))),
+            within=_joined(within),
         )
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Join ranges that touch."""
+    joined: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if joined and low <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return tuple(joined)
 
 
 def _cut(low: int, high: int) -> list[int]:

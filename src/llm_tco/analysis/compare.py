@@ -17,7 +17,7 @@ from llm_tco.analysis.terms import Terms
 from llm_tco.catalog.records import Record
 from llm_tco.components.base import Component
 from llm_tco.demand import Demand, Workload
-from llm_tco.errors import InfeasibleError, InvalidValueError, suggest
+from llm_tco.errors import InfeasibleError, InvalidValueError, LlmTcoError, suggest
 from llm_tco.finance.discounting import annual_rate, as_float, npv, summed
 from llm_tco.finance.returns import Irr, discounted_payback, irr_report, payback, profitability_index, roi
 from llm_tco.ledger import Ledger
@@ -338,7 +338,11 @@ def compare(
     ceiling = max(int(np.max(workload.requests_per_month) * SEARCH_FACTOR), 1_000)
     found = {}
     for name, component in options.items():
-        ledger = terms.ledger(component, demand)
-        found[name] = Option(name=name, component=component, demand=demand, terms=terms, ledger=ledger)
-        found[name].cash  # noqa: B018 - refuses an overflow here, not at a later reading
+        try:
+            ledger = terms.ledger(component, demand)
+            found[name] = Option(name=name, component=component, demand=demand, terms=terms, ledger=ledger)
+            found[name].cash  # noqa: B018 - refuses an overflow here, not at a later reading
+        except LlmTcoError as error:
+            error.add_note(f"in the option {name!r}")
+            raise
     return Comparison(options=found, workload=workload, timeline=timeline, terms=terms, volumes=volumes or (1, ceiling))

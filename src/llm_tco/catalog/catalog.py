@@ -52,6 +52,17 @@ class PluginReport:
         return f"{self.distribution} {self.version} is {self.status}{reasons}"
 
 
+_BRINGS = {
+    "gpu": "llm-tco-accelerators",
+    "server": "llm-tco-reference",
+    "model": "llm-tco-reference",
+    "price": "llm-tco-genai-prices",
+    "tariff": "llm-tco-reference",
+    "throughput": "llm-tco-reference",
+}
+"""The plugins of this project that bring each kind of record."""
+
+
 def _rank(record: Record) -> tuple[bool, int]:
     return record.approximate, AUTHORITIES.index(record.authority)
 
@@ -228,7 +239,9 @@ class Catalog:
         known = {"/".join(word for word in identity if word): None for identity in self._index[kind.kind]}
         where = f" from the plugin {plugin!r}" if plugin else ""
         if not known:
-            hint = f"; no plugin brings a {kind.kind}. Install one, or state it in the scenario"
+            hint = (
+                f"; no plugin brings any. Install one, such as {_BRINGS[kind.kind]}, or state the {kind.kind} yourself"
+            )
         else:
             hint = suggest(asked, known) or suggest(words[1] if len(words) > 1 else asked, _by_word(known))
         broken = [str(report) for report in self.plugins if report.status != "ok"]

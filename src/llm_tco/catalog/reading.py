@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
@@ -10,23 +11,41 @@ from typing import Any, TypeVar
 
 import cattrs
 
-from llm_tco.catalog.records import Rate, Record
-from llm_tco.errors import ProblemsError
-from llm_tco.structure import build, new_converter, structure
+from llm_tco.catalog.records import Rate, Record, Source
+from llm_tco.errors import ProblemsError, suggest
+from llm_tco.structure import Problems, build, new_converter, problem, structure
 
 R = TypeVar("R", bound=Record)
 
 
-def record_converter() -> cattrs.Converter:
-    """Make a converter for records: a rate may be written as a plain number."""
+def record_converter(sources: object = None) -> cattrs.Converter:
+    """Make a converter for records: a rate may be a plain number, a source a name.
+
+    Args:
+        sources: Sources by name, as plain data.
+    """
     converter = new_converter()
+    named: Mapping[str, Any] = sources if isinstance(sources, Mapping) else {}
 
     def rate(value: Any, _: Any) -> Rate:
         if isinstance(value, dict):
             return build(converter, value, Rate)
-        return build(converter, {"base": value}, Rate)
+        try:
+            return build(converter, {"base": value}, Rate)
+        except Problems as problems:
+            raise Problems([("", text) for _, text in problems.found]) from None
+
+    def source(value: Any, _: Any) -> Source:
+        if isinstance(value, Source):
+            return value
+        if isinstance(value, str):
+            if value not in named:
+                raise problem(f"is the name of no source in the table [sources], got {value!r}{suggest(value, named)}")
+            value = named[value]
+        return build(converter, value, Source)
 
     converter.register_structure_hook(Rate, rate)
+    converter.register_structure_hook(Source, source)
     return converter
 
 
@@ -64,25 +83,8 @@ def read_records(package: str, name: str, kind: type[R], *, table: str) -> tuple
 def records_of(document: dict[str, object], kind: type[R], *, table: str, title: str) -> tuple[R, ...]:
     """Structure the records of one table of a document; see `read_records`."""
     return structure(
-        with_sources(document.get(table, []), document.get("sources", {})),
+        document.get(table, []),
         tuple[kind, ...],  # type: ignore[valid-type]  # a type built at run time
         title=f"{title}, table {table}",
-        converter=record_converter(),
+        converter=record_converter(document.get("sources")),
     )
-
-
-def with_sources(value: object, sources: object) -> object:
-    """Put named sources in the place of their names, wherever a key `source` holds one."""
-    if isinstance(value, list):
-        return [with_sources(item, sources) for item in value]
-    if not isinstance(value, dict):
-        return value
-    filled = {key: with_sources(item, sources) for key, item in value.items()}
-    for key, item in filled.items():
-        if key == "source" and isinstance(item, str) and isinstance(sources, dict) and item in sources:
-            filled[key] = sources[item]
-        elif key == "field_sources" and isinstance(item, dict) and isinstance(sources, dict):
-            filled[key] = {
-                field: sources.get(name, name) if isinstance(name, str) else name for field, name in item.items()
-            }
-    return filled

@@ -371,11 +371,11 @@ class Rate:
     tiers: tuple[Tier, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        for price in (self.base, *(tier.price for tier in self.tiers)):
+        for name, price in (("base", self.base), *(("tiers", tier.price) for tier in self.tiers)):
             if not isinstance(price, Decimal) or not price.is_finite():
-                raise InvalidValueError("rate", f"must be a finite decimal number, got {price!r}")
+                raise InvalidValueError(name, f"must be a finite decimal number, got {price!r}")
             if price < 0:
-                raise InvalidValueError("rate", f"must be at least 0, got {price}")
+                raise InvalidValueError(name, f"must be at least 0, got {price}")
         thresholds = [tier.above_tokens for tier in self.tiers]
         if thresholds != sorted(set(thresholds)):
             raise InvalidValueError("tiers", f"must rise, got thresholds {thresholds}")

@@ -39,16 +39,13 @@ class ApiUsage(Composable):
             missing.update(self.price.unpriced(lengths.input_tokens, lengths.output_tokens, cached))
             per_request = self.price.cost(lengths.input_tokens, lengths.output_tokens, cached)
             bill = bill + stream.requests * lengths.mean(per_request)
-        states = {
+        states = frozenset(
             State(
                 kind="unpriced",
                 path=(self.name,),
                 note=f"{self.price.title} states no price for {kind} tokens; add a row that does",
             )
             for kind in sorted(missing)
-        }
-        if self.price.approximate:
-            note = f"the price of {self.price.title} is approximate: {self.price.note or 'its source simplifies'}"
-            states.add(State(kind="approximate", path=(self.name,), note=note))
+        )
         line = self.line("api", self.price.currency, bill)
-        return Ledger(timeline=demand.timeline, lines=(line,), states=frozenset(states), records=(self.price,))
+        return Ledger(timeline=demand.timeline, lines=(line,), states=states, records=(self.price,))

@@ -85,4 +85,5 @@ class Power(Composable):
             self.line("power", self.price.currency, kwh * self.price.column),
             self.line("power", "kWh", kwh, item="energy"),
         )
-        return plan.ledger(*lines, records=() if self.tariff is None else (self.tariff,))
+        ledger = plan.ledger(*lines, records=() if self.tariff is None else (self.tariff,))
+        return attrs.evolve(ledger, falling=bool(np.any(np.less(self.price.value, 0))))

@@ -115,6 +115,9 @@ def _verdict(document: dict[str, Any]) -> Iterator[str]:
             yield f"{state['state']}: {name}.{state['path']}: {state['note']}"
         if option["net"] != option["tco"]:
             yield f"{name}: {amount(option['net'])} net of its benefits."
+    for source in document["sources"]:
+        if source["approximate"]:
+            yield f"approximate: {source['kind']} {source['record']}: {source['note'] or 'its source simplifies'}"
 
 
 def _categories(document: dict[str, Any]) -> Table:
@@ -124,6 +127,7 @@ def _categories(document: dict[str, Any]) -> Table:
     for category in names:
         values = (option["categories"].get(category) for option in options.values())
         table.add_row(category, *("–" if value is None else amount(value) for value in values))
+    table.add_section()
     for unit in dict.fromkeys(unit for option in options.values() for unit in option["quantities"]):
         values = (option["quantities"].get(unit) for option in options.values())
         table.add_row(Text(unit, style="italic"), *("–" if value is None else amount(value) for value in values))
@@ -136,6 +140,9 @@ def _pairs(document: dict[str, Any]) -> Table:
         if place:
             table.add_section()
         rows = list(_pair(pair, document["currency"]))
+        short = [name for name in (pair["a"], pair["b"]) if not document["options"][name]["feasible"]]
+        if short:
+            rows.append(("", f"not like for like: {' and '.join(short)} cannot serve the whole load at known prices"))
         for line, (label, value) in enumerate(rows):
             table.add_row(f"{pair['a']} / {pair['b']}" if line == 0 else "", label, value)
     return table
@@ -151,8 +158,10 @@ def _pair(pair: dict[str, Any], currency: str) -> Iterator[tuple[str, str]]:
     volume = pair["break_even_requests_per_month"]
     low, high = volume["searched"]
     yield "break-even requests a month", f"{_found(pair, volume, '')} (searched {low:,} to {high:,})"
-    for ends in volume["within"]:
-        yield "", f"not resolved between {ends[0]:,} and {ends[1]:,}"
+    within = volume["within"]
+    if within:
+        count = "a range" if len(within) == 1 else f"{len(within)} ranges"
+        yield "", f"not resolved: {count} between {within[0][0]:,} and {within[-1][1]:,}, too many steps"
     case = pair["investment"]
     yield f"{case['option']} instead of {case['instead_of']}", _investment(case, currency)
 
@@ -161,7 +170,8 @@ def _found(pair: dict[str, Any], found: dict[str, Any], unit: str) -> str:
     plain = _STATES.get(found["state"])
     if plain is not None:
         whole = all(len(one["carried_by"]) == 2 for one in found["intervals"])
-        return plain.format(**pair) if whole else f"{plain.format(**pair)} where both carry the load"
+        only = "" if whole or found["state"] == "infeasible" else " where both carry the load"
+        return plain.format(**pair) + only
     parts = []
     for one in found["intervals"]:
         end = "on" if one["to"] is None else "" if one["to"] == one["from"] else f"to {one['to']:,}"
@@ -182,6 +192,8 @@ def _investment(case: dict[str, Any], currency: str) -> str:
         rate = "no IRR"
     payback = case["payback_months"]
     back = "never paid back" if payback is None else f"paid back after {payback:.1f} months"
+    if case["flows"][0] >= 0:
+        back = "nothing more is laid out up front"
     roi = "" if case["roi"] is None else f", ROI {_percent(case['roi'])}"
     return f"NPV {amount(case['npv'])} {currency}, {rate}, {back}{roi}"
 

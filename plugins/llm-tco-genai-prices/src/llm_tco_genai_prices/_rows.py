@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import date, time
 from decimal import Decimal
-from pathlib import Path
 from typing import Final, TypeVar
 
 import attrs
-import genai_prices
 from genai_prices.data_snapshot import DataSnapshot
 from genai_prices.types import (
     ClauseEquals,
@@ -39,6 +38,9 @@ Condition = tuple[tuple[str, str], ...]
 UNITS: Final = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
 """The units that a `TokenPrice` has rates of."""
 
+VERIFIED: Final = re.compile(r"(?:verified|checked|reviewed|retrieved)(?: on)? (\d{4}-\d\d-\d\d)", re.IGNORECASE)
+"""How a comment says on which day a price was verified."""
+
 FEE: Final = "requests_kcount"
 """The unit of a fee per thousand requests."""
 
@@ -63,44 +65,40 @@ def sheet(snapshot: DataSnapshot, version: str) -> tuple[TokenPrice, ...]:
         snapshot: The prices.
         version: Version of genai-prices that they come from.
     """
-    checked = snapshot_date(snapshot)
+    newest = snapshot_date(snapshot)
     title = f"genai-prices {version}, updated online" if snapshot.from_auto_update else f"genai-prices {version}"
-    return tuple(row for provider in snapshot.providers for row in provider_rows(provider, title, checked))
+    return tuple(row for provider in snapshot.providers for row in provider_rows(provider, title, newest))
 
 
 def snapshot_date(snapshot: DataSnapshot) -> date:
-    """Give the day as of which a snapshot is taken to hold.
+    """Give the newest day on which any price of a snapshot was verified.
 
-    The package states none: its `timestamp` is the moment at which it was loaded, its
-    metadata have no date, and files in its wheel carry a constant one. What is known are
-    the dated changes of prices, some of them announced for the future, and the day on
-    which the package was installed. The last change up to that day is a date at which
-    somebody has looked for sure, and it is the same on all machines that installed the
-    package before the next change.
+    The package states no day of its own: its `timestamp` is the moment at which it was
+    loaded, and its metadata have none. Many of its comments say when a price was verified,
+    so that the snapshot is no older than the newest of these days.
     """
     if snapshot.from_auto_update:
         return snapshot.timestamp.date()
-    installed = datetime.fromtimestamp(Path(genai_prices.__file__).stat().st_mtime, UTC).date()
-    changes = sorted(
-        start
-        for provider in snapshot.providers
-        for model in provider.models
-        for row in (*conditional_prices(model), *(model.price_variants or ()))
-        if (start := start_of(row)) is not None
-    )
-    # Where files carry no true date (reproducible images), the first change is the safe side.
-    return max((change for change in changes if change <= installed), default=changes[0] if changes else installed)
+    comments = (model.price_comments for provider in snapshot.providers for model in provider.models)
+    return max(day for comment in comments for day in verified_days(comment))
 
 
-def provider_rows(provider: Provider, title: str, checked: date) -> Iterator[TokenPrice]:
+def verified_days(comment: str | None) -> list[date]:
+    """Find the days on which a comment says that a price was verified."""
+    return [date.fromisoformat(day) for day in VERIFIED.findall(comment or "")]
+
+
+def provider_rows(provider: Provider, title: str, newest: date) -> Iterator[TokenPrice]:
     """Give the rows of one provider."""
-    source = Source(
-        title=f"{provider.name} prices in {title}",
-        url=next(iter(provider.pricing_urls or ()), None),
-        checked=checked,
-    )
     aliases = aliases_of(provider)
     for model in provider.models:
+        days = verified_days(model.price_comments)
+        source = Source(
+            title=f"{provider.name} prices in {title}",
+            url=next(iter(provider.pricing_urls or ()), None),
+            checked=max(days, default=newest),
+            note=None if days else "the row states no day: the newest on which any row was verified",
+        )
         for variant, period, offer in model_offers(model):
             yield TokenPrice(
                 provider=provider.id,

@@ -1,0 +1,94 @@
+"""Workloads read off request logs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_tco.errors import InvalidValueError, ProblemsError
+from llm_tco.usage.traces import peak_to_mean, read_log, workload_of
+
+requests = st.lists(
+    st.tuples(st.floats(0, 10_000), st.integers(0, 50_000), st.integers(0, 5_000)), min_size=2, max_size=200
+)
+
+
+@given(requests, st.integers(1, 20))
+def test_the_means_of_a_log_are_kept(rows, kinds):
+    """However few kinds are formed, no token is lost."""
+    times, prompts, answers = map(np.array, zip(*rows, [20_000.0, 5, 5], strict=True))
+
+    workload = workload_of(times, prompts, answers, kinds=kinds)
+
+    lengths = workload.lengths
+    assert np.isclose(lengths.weights @ lengths.input_tokens, prompts.mean())
+    assert np.isclose(lengths.weights @ lengths.output_tokens, answers.mean())
+    assert workload.peak_to_mean >= 1
+
+
+def test_the_rate_of_a_log_goes_on_for_a_month():
+    """61 requests in 60 minutes, one a minute, are 43,800 a month."""
+    workload = workload_of(np.arange(61) * 60.0, np.ones(61), np.ones(61))
+
+    assert np.isclose(workload.requests_per_month, 730 * 60)
+    assert workload.peak_to_mean == 1
+
+
+def test_the_peak_is_that_of_the_busiest_whole_window():
+    """3 requests in one minute and 1 in another: 1.5 times the mean; what is cut short does not count."""
+    seconds = np.array([0.0, 10, 20, 70, 121, 122, 123, 124, 125])
+
+    assert peak_to_mean(seconds, 60) == 1.5
+
+
+def test_other_fields_of_the_workload_may_be_given():
+    """Growth is no property of a log."""
+    assert workload_of([0, 60], [1, 1], [1, 1], growth_per_year=0.5).growth_per_year == 0.5
+
+
+@pytest.mark.parametrize("seconds", [[0], [5, 5], [[0, 1]]])
+def test_a_log_needs_two_requests_apart(seconds):
+    """A rate needs time."""
+    ones = np.ones(np.size(seconds))
+
+    with pytest.raises(InvalidValueError, match="seconds: must"):
+        workload_of(seconds, ones, ones)
+
+
+def test_a_log_needs_a_whole_window():
+    """The peak of a minute cannot be read off ten seconds."""
+    with pytest.raises(InvalidValueError, match="window_s: must fit into the 10 s"):
+        workload_of([0, 10], [1, 1], [1, 1])
+
+
+def test_a_csv_file_is_read_by_its_column_names(tmp_path):
+    """Times become seconds since the first row."""
+    file = tmp_path / "log.csv"
+    file.write_text("t,in,out\n2026-01-01 00:00:00.5,10,1\n2026-01-01 00:01:00.5,20,2\n")
+
+    seconds, prompts, answers = read_log(file, time="t", input_tokens="in", output_tokens="out")
+
+    assert (seconds.tolist(), prompts.tolist(), answers.tolist()) == ([0, 60], [10, 20], [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("t,in\n", ["has no column 'out'"]),
+        ("t,in,out\nyesterday,1,1\n2026-01-01,x,1\n", ["line 2: Invalid isoformat", "line 3: could not convert"]),
+        ("t,in,out\n2026-01-01,1,1\n2026-01-01T00:00+00:00,1,1\n", ["line 3: can't subtract"]),
+        ("t,in,out\n2026-01-01,1\n", ["line 2: float() argument"]),
+    ],
+)
+def test_rows_that_cannot_be_read_are_all_reported(tmp_path, text, problems):
+    """No row is dropped silently."""
+    file = tmp_path / "log.csv"
+    file.write_text(text)
+
+    with pytest.raises(ProblemsError) as error:
+        read_log(file, time="t", input_tokens="in", output_tokens="out")
+
+    assert len(error.value.problems) == len(problems)
+    assert all(expected in found for expected, found in zip(problems, error.value.problems, strict=True))
