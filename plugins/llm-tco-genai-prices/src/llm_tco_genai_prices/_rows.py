@@ -41,6 +41,9 @@ UNITS: Final = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mto
 VERIFIED: Final = re.compile(r"(?:verified|checked|reviewed|retrieved)(?: on)? (\d{4}-\d\d-\d\d)", re.IGNORECASE)
 """How a comment says on which day a price was verified."""
 
+NO_DAY: Final = date(1970, 1, 1)
+"""In the place of the day where a list states none at all: plainly one on which nobody looked."""
+
 FEE: Final = "requests_kcount"
 """The unit of a fee per thousand requests."""
 
@@ -80,7 +83,7 @@ def snapshot_date(snapshot: DataSnapshot) -> date:
     if snapshot.from_auto_update:
         return snapshot.timestamp.date()
     comments = (model.price_comments for provider in snapshot.providers for model in provider.models)
-    return max(day for comment in comments for day in verified_days(comment))
+    return max((day for comment in comments for day in verified_days(comment)), default=NO_DAY)
 
 
 def verified_days(comment: str | None) -> list[date]:
