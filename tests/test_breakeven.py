@@ -7,7 +7,7 @@ from datetime import date
 import attrs
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llm_tco.analysis.compare import compare
@@ -117,6 +117,7 @@ def test_a_saw_between_a_mix_and_its_parts_equals_brute_force(size, price, fee, 
 
 
 @given(st.integers(1, 10_000_000), st.integers(1, 1_000_000))
+@example(255, 255)
 def test_it_equals_the_closed_form_where_both_costs_are_affine(fixed, micros):
     """Law 70: a fixed cost against a price per request."""
     price = own.Decimal(micros) / 1_000_000

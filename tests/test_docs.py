@@ -69,7 +69,12 @@ def test_the_output_that_a_page_shows_is_what_the_command_prints(page, folder, m
         if found["file"] and found["what"].strip():
             lines = excerpt(lines, found["what"])
 
-        assert "\n".join(lines).rstrip() == found["text"].rstrip()
+        assert undated("\n".join(lines)) == undated(found["text"])
+
+
+def undated(text):
+    """Leave out the version and the day of the price list, which change without us."""
+    return re.sub(r"\d+\.\d+\.\d+,|checked \d{4}-\d\d-\d\d", "…", text).rstrip()
 
 
 def test_every_public_name_is_in_the_reference():

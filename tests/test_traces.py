@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_tco.errors import InvalidValueError, ProblemsError
+from llm_tco.scenario import load_scenario
 from llm_tco.usage.traces import peak_to_mean, read_log, workload_of
 
 requests = st.lists(
@@ -92,3 +95,22 @@ def test_rows_that_cannot_be_read_are_all_reported(tmp_path, text, problems):
 
     assert len(error.value.problems) == len(problems)
     assert all(expected in found for expected, found in zip(problems, error.value.problems, strict=True))
+
+
+ROOT = Path(__file__).parent.parent
+TRACE = ROOT.parent / "shared" / "data" / "azure_llm_inference_2023_code.csv"
+
+
+@pytest.mark.skipif(not TRACE.exists(), reason="the Azure trace is not beside this checkout")
+def test_the_example_is_what_the_trace_gives():
+    """Read off the log itself, the workload of the example comes out."""
+    log = read_log(TRACE, time="TIMESTAMP", input_tokens="ContextTokens", output_tokens="GeneratedTokens")
+    example = load_scenario(ROOT / "examples" / "request-log.toml").workload
+
+    workload = workload_of(*log, kinds=16, window_s=60)
+
+    assert round(workload.requests_per_month) == example.requests_per_month
+    assert round(workload.peak_to_mean, 2) == example.peak_to_mean
+    for name in ("input_tokens", "output_tokens", "weights"):
+        assert np.allclose(getattr(workload.lengths, name), getattr(example.lengths, name), atol=0.051)
+    assert round(workload_of(*log, window_s=600).peak_to_mean, 2) == 1.32

@@ -18,7 +18,7 @@ import attrs
 import numpy as np
 
 from llm_tco._fields import FloatArray
-from llm_tco.analysis.crossings import Crossings, crossings
+from llm_tco.analysis.crossings import Crossings, cheaper_one, crossings
 from llm_tco.analysis.terms import Terms
 from llm_tco.components.base import Component
 from llm_tco.demand import Workload
@@ -69,13 +69,14 @@ class VolumeSearch:
     _open: list[tuple[int, int]] = attrs.field(factory=list, init=False)
     _smooth: bool = attrs.field(default=False, init=False)
     _falling: bool = attrs.field(default=False, init=False)
+    _grid: list[int] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._falling = bool(np.any(np.less(self.terms.discount_rate, 0)))
         self._evaluate([self.low, self.high])
         if self._smooth:
-            grid = np.linspace(self.low, self.high, SMOOTH_PARTS + 1).round().astype(np.int64)
-            self._evaluate([int(volume) for volume in grid])
+            self._grid = _cut(self.low, self.high, SMOOTH_PARTS)
+            self._evaluate(self._grid)
         self._refine()
         self._solve()
 
@@ -119,7 +120,7 @@ class VolumeSearch:
             if not uneven or room <= 0:
                 self._open = uneven
                 return
-            cuts = [_cut(low, high) for low, high in uneven]
+            cuts = [_cut(low, high, PARTS) for low, high in uneven]
             self._evaluate([volume for cut in cuts for volume in cut])
             pieces = [piece for cut in cuts for piece in itertools.pairwise(cut)]
 
@@ -134,18 +135,24 @@ class VolumeSearch:
         )
 
     def _solve(self) -> None:
-        """Evaluate the whole requests beside each solution of each pair on each affine piece."""
+        """Evaluate the whole requests beside each solution of each pair on each affine piece.
+
+        The middle of the piece comes along, so that rounding errors delay the end and never prevent it.
+        """
         while True:
             volumes = np.array(sorted(self._known), dtype=np.float64)
             costs = np.array([self._known[int(volume)].costs for volume in volumes])
             beside: set[int] = set()
             for a, b in itertools.combinations(range(len(self.options)), 2):
                 difference = costs[:, a] - costs[:, b]
-                change = np.flatnonzero((np.sign(difference[1:]) != np.sign(difference[:-1])) & (np.diff(volumes) > 1))
+                sign = cheaper_one(costs[:, a], costs[:, b])
+                change = np.flatnonzero((sign[1:] != sign[:-1]) & (np.diff(volumes) > 1))
                 low, high = volumes[change], volumes[change + 1]
-                slope = difference[change] / (difference[change] - difference[change + 1])
-                solution = np.clip(np.floor(low + slope * (high - low)), low, high - 1)
-                beside.update(int(volume) for volume in np.concatenate([solution, solution + 1]))
+                step = difference[change] - difference[change + 1]
+                share = np.divide(difference[change], step, out=np.full(step.shape, 0.5), where=step != 0)
+                solution = np.clip(np.floor(low + share * (high - low)), low, high - 1)
+                middle = np.floor((low + high) / 2)
+                beside.update(int(volume) for volume in np.concatenate([solution, solution + 1, middle]))
             if beside <= self._known.keys():
                 return
             self._evaluate(sorted(beside))
@@ -157,22 +164,15 @@ class VolumeSearch:
         first, second = names.index(a), names.index(b)
         costs = np.array([self._known[volume].costs for volume in points])
         feasible = np.array([self._known[volume].feasible for volume in points])
-        within = self._open
-        if self._smooth:
-            within = within + [
-                (low, high)
-                for low, high in itertools.pairwise(points)
-                if high - low > 1
-                and np.sign(np.subtract(*costs[points.index(low), [first, second]]))
-                != np.sign(np.subtract(*costs[points.index(high), [first, second]]))
-            ]
+        sign = dict(zip(points, cheaper_one(costs[:, first], costs[:, second]), strict=True))
+        curved = [(low, high) for low, high in itertools.pairwise(self._grid) if sign[low] != sign[high]]
         return crossings(
             (a, b),
             points,
             (costs[:, first], costs[:, second]),
             (feasible[:, first], feasible[:, second]),
             open_end=True,
-            within=_joined(within),
+            within=_joined([*self._open, *curved]),
         )
 
 
@@ -187,9 +187,9 @@ def _joined(ranges: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(joined)
 
 
-def _cut(low: int, high: int) -> list[int]:
-    """Cut a range of whole numbers into parts of nearly equal size."""
-    parts = min(PARTS, high - low)
+def _cut(low: int, high: int, parts: int) -> list[int]:
+    """Cut a range of whole numbers into so many parts of nearly equal size, where it is wide enough."""
+    parts = min(parts, high - low)
     return [low + (high - low) * part // parts for part in range(parts + 1)]
 
 

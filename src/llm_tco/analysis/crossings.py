@@ -46,13 +46,21 @@ class Crossings:
             that come from one of them no longer carrying the load don't count.
         intervals: All ranges, in rising order, without gaps.
         first: Start of the range after the first change.
-        within: Ranges that were not resolved to a whole number, each with its ends.
+        within: Ranges, each with its ends, inside which there may be more changes than are
+            given: too many steps, or a cost that is curved.
     """
 
     state: Standing
     intervals: tuple[Interval, ...]
     first: int | None = None
     within: tuple[tuple[int, int], ...] = ()
+
+
+def cheaper_one(one: FloatArray, other: FloatArray) -> FloatArray:
+    """Say which of two costs is less: −1 for the first, 1 for the second, 0 where they are equal."""
+    difference = one - other
+    tie = np.abs(difference) <= _TIE * (np.abs(one) + np.abs(other))
+    return np.where(tie, 0.0, np.sign(difference))
 
 
 def crossings(
@@ -74,9 +82,7 @@ def crossings(
         open_end: Whether the last range goes on.
         within: Ranges that could not be resolved.
     """
-    difference = costs[0] - costs[1]
-    scale = np.abs(costs[0]) + np.abs(costs[1])
-    sign = np.where(np.abs(difference) <= _TIE * scale, 0.0, np.sign(difference))
+    sign = cheaper_one(*costs)
     only_one = feasible[0] != feasible[1]
     winner = np.where(only_one, np.where(feasible[0], -1.0, 1.0), np.where(feasible[0], sign, 0.0))
     label = np.stack([winner, feasible[0], feasible[1]])

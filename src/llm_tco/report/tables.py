@@ -161,7 +161,7 @@ def _pair(pair: dict[str, Any], currency: str) -> Iterator[tuple[str, str]]:
     within = volume["within"]
     if within:
         count = "a range" if len(within) == 1 else f"{len(within)} ranges"
-        yield "", f"not resolved: {count} between {within[0][0]:,} and {within[-1][1]:,}, too many steps"
+        yield "", f"there may be more in {count} between {within[0][0]:,} and {within[-1][1]:,}"
     case = pair["investment"]
     yield f"{case['option']} instead of {case['instead_of']}", _investment(case, currency)
 
