@@ -170,7 +170,7 @@ def test_plugins_are_listed():
     result = run("plugins")
 
     assert result.exit_code == 0
-    assert "llm-tco 0.1.0: ok, 14 components" in result.output
+    assert "llm-tco 0.1.0: ok, 29 components" in result.output
     assert "llm-tco-reference 0.1.0: ok" in result.output
 
 

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_tco.catalog.records import Period, Rate, Server, Tariff, Throughput, Tier, TokenPrice
-from llm_tco.components.amounts import Benefit, Monthly, OneOff
+from llm_tco.components.amounts import Monthly, OneOff
 from llm_tco.components.api import ApiUsage
 from llm_tco.components.base import Delayed, Escalated, Limited, Scaled, Stack
+from llm_tco.components.benefit import Benefit
 from llm_tco.components.cache import SemanticCache
 from llm_tco.components.capital import Purchase
 from llm_tco.components.labour import Labour

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from llm_tco.catalog.catalog import Catalog
     from llm_tco.catalog.hookspecs import hookimpl
     from llm_tco.catalog.plugins import load_catalog
-    from llm_tco.components.amounts import Benefit, Monthly, OneOff
+    from llm_tco.components.amounts import Monthly, OneOff
     from llm_tco.components.api import ApiUsage
     from llm_tco.components.base import Component, Composable, Delayed, Escalated, Limited, Scaled, Stack
+    from llm_tco.components.benefit import Benefit
     from llm_tco.components.cache import SemanticCache
     from llm_tco.components.capital import Purchase
     from llm_tco.components.labour import Labour
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ApiUsage": "components.api",
-    "Benefit": "components.amounts",
+    "Benefit": "components.benefit",
     "Catalog": "catalog.catalog",
     "Comparison": "analysis.compare",
     "Component": "components.base",

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Basis = Literal["cash", "accrual"]
 
+NATURES: Final = ("one_time", "running", "hidden", "benefit")
+"""Whether a line is paid once, goes on, is on no invoice, or comes in."""
+
 
 @attrs.frozen(eq=False, kw_only=True)
 class Recognition:
@@ -87,7 +90,9 @@ class Line:
         amounts: Cash or quantity, shape `(..., T + 1)`; cost is positive.
         recognition: When it becomes an expense.
         sunk: Whether it is spent whatever is decided.
-        benefit: Whether it is a benefit, which the total cost of ownership leaves out.
+        nature: One of `NATURES`: paid once, running, hidden (real, but on no invoice), or a
+            benefit, which the total cost of ownership leaves out.
+        replaces: The category of another option's cost that a benefit stands for.
     """
 
     path: tuple[str, ...]
@@ -96,12 +101,18 @@ class Line:
     amounts: FloatArray
     recognition: Recognition = AT_ONCE
     sunk: bool = False
-    benefit: bool = False
+    nature: str = choice(*NATURES, default="running")
+    replaces: str | None = None
 
     @property
     def name(self) -> str:
         """The path as one word."""
         return ".".join(self.path)
+
+    @property
+    def benefit(self) -> bool:
+        """Whether it is a benefit."""
+        return self.nature == "benefit"
 
     @property
     def is_money(self) -> bool:
@@ -124,7 +135,8 @@ class Line:
             amounts=amounts,
             recognition=self.recognition,
             sunk=self.sunk,
-            benefit=self.benefit,
+            nature=self.nature,
+            replaces=self.replaces,
         )
 
     def read(self, basis: Basis) -> FloatArray:
@@ -138,12 +150,13 @@ class State:
 
     Attributes:
         kind: `"unpriced"`: part of the cost is unknown, so that the option cannot win;
-            `"estimate"`: a figure was calculated where a measurement is missing.
+            `"estimate"`: a figure was calculated where a measurement is missing;
+            `"caution"`: the figures invite a mistake.
         path: Where.
         note: What, and what to do about it.
     """
 
-    kind: str = choice("unpriced", "estimate")
+    kind: str = choice("unpriced", "estimate", "caution")
     path: tuple[str, ...]
     note: str
 

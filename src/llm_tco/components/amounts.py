@@ -1,4 +1,4 @@
-"""Amounts that are simply stated: one-off, monthly, and benefits."""
+"""Amounts that are simply stated: once, every month, every so many months."""
 
 from __future__ import annotations
 
@@ -7,16 +7,28 @@ from typing import Any, ClassVar
 import attrs
 import numpy as np
 
-from llm_tco._fields import Number, column, number, text, whole
+from llm_tco._fields import Number, number, text, whole
 from llm_tco.components.base import Composable, monthly, on_anniversaries
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
 from llm_tco.ledger import Ledger, check_category
 from llm_tco.money import Money, money
+from llm_tco.timeline import Timeline
 
 
-def _category(default: str) -> Any:
-    return attrs.field(default=default, converter=check_category)
+def category(default: str) -> Any:
+    """Define a field for the category of a component's lines."""
+    return attrs.field(default=default, converter=check_category, kw_only=True)
+
+
+def check_month(month: int, timeline: Timeline, field: str = "month") -> None:
+    """Refuse a month beyond the horizon, whose payment would be lost silently.
+
+    Raises:
+        InvalidValueError: See above.
+    """
+    if month > timeline.months:
+        raise InvalidValueError(field, f"must be within the {timeline.months} months, got {month}")
 
 
 @attrs.frozen(eq=False)
@@ -29,6 +41,7 @@ class OneOff(Composable):
         month: When; 0 is the day of purchase.
         category: What kind of cost it is, such as `"deployment"` or `"training"`.
         sunk: Whether it is spent whatever is decided.
+        hidden: Whether it is a real cost that is on no invoice.
     """
 
     kind: ClassVar[str] = "one_off"
@@ -36,17 +49,17 @@ class OneOff(Composable):
     name: str = text()
     amount: Money = money(kw_only=True)
     month: int = whole(ge=0, default=0)
-    category: str = _category("other")
+    category: str = category("other")
     sunk: bool = False
+    hidden: bool = False
 
     def cost(self, demand: Demand) -> Ledger:
         """Pay it."""
-        timeline = demand.timeline
-        if self.month > timeline.months:
-            raise InvalidValueError("month", f"must be within the {timeline.months} months, got {self.month}")
-        amounts = np.where(timeline.index == self.month, self.amount.column, 0.0)
-        line = self.line(self.category, self.amount.currency, amounts, sunk=self.sunk)
-        return Ledger(timeline=timeline, lines=(line,))
+        check_month(self.month, demand.timeline)
+        amounts = np.where(demand.timeline.index == self.month, self.amount.column, 0.0)
+        nature = "hidden" if self.hidden else "one_time"
+        line = self.line(self.category, self.amount.currency, amounts, sunk=self.sunk, nature=nature)
+        return Ledger(timeline=demand.timeline, lines=(line,))
 
 
 @attrs.frozen(eq=False)
@@ -58,6 +71,7 @@ class Monthly(Composable):
         amount: How much a month. [currency/month]
         growth_per_year: Growth on each anniversary of the start, as a ratio. [1/year]
         category: What kind of cost it is, such as `"network"` or `"software"`.
+        hidden: Whether it is a real cost that is on no invoice, such as technical debt.
     """
 
     kind: ClassVar[str] = "monthly"
@@ -65,39 +79,48 @@ class Monthly(Composable):
     name: str = text()
     amount: Money = money(kw_only=True)
     growth_per_year: Number = number(gt=-1, default=0.0)
-    category: str = _category("other")
+    category: str = category("other")
+    hidden: bool = False
 
     def cost(self, demand: Demand) -> Ledger:
         """Pay it every month."""
         amounts = monthly(self.amount.column * on_anniversaries(self.growth_per_year, demand), demand)
-        return Ledger(timeline=demand.timeline, lines=(self.line(self.category, self.amount.currency, amounts),))
+        nature = "hidden" if self.hidden else "running"
+        line = self.line(self.category, self.amount.currency, amounts, nature=nature)
+        return Ledger(timeline=demand.timeline, lines=(line,))
 
 
 @attrs.frozen(eq=False)
-class Benefit(Composable):
-    """Money that comes in, or is no longer spent, weighted once by how sure it is.
-
-    The total cost of ownership leaves it out; the net cost and the return on an investment
-    count it.
+class Periodic(Composable):
+    """An amount that is paid every so many months, such as a quarterly audit.
 
     Attributes:
-        name: Where it comes from.
-        per_month: The whole benefit of a month. [currency/month]
-        confidence: How sure it is, 0 to 1; the benefit is multiplied by it.
+        name: What it is for.
+        amount: How much each time.
+        every_months: Months from one payment to the next. [month]
+        first: Month of the first payment; 0 is the day of purchase.
         growth_per_year: Growth on each anniversary of the start, as a ratio. [1/year]
-        category: What kind of benefit it is.
+        category: What kind of cost it is.
     """
 
-    kind: ClassVar[str] = "benefit"
+    kind: ClassVar[str] = "periodic"
 
     name: str = text()
-    per_month: Money = money(kw_only=True)
-    confidence: Number = number(ge=0, le=1, default=1.0)
+    amount: Money = money(kw_only=True)
+    every_months: int = attrs.field(kw_only=True)
+    first: int | None = whole(ge=0, default=None, optional=True)
     growth_per_year: Number = number(gt=-1, default=0.0)
-    category: str = _category("benefit")
+    category: str = category("other")
+
+    @every_months.validator
+    def _check_period(self, attribute: attrs.Attribute[Any], value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InvalidValueError(attribute.name, f"must be a whole number of at least 1, got {value!r}")
 
     def cost(self, demand: Demand) -> Ledger:
-        """Credit it every month."""
-        weighted = self.per_month.column * column(self.confidence) * on_anniversaries(self.growth_per_year, demand)
-        line = self.line(self.category, self.per_month.currency, -monthly(weighted, demand), benefit=True)
-        return Ledger(timeline=demand.timeline, lines=(line,))
+        """Pay it when it is due."""
+        index = demand.timeline.index
+        first = self.every_months if self.first is None else self.first
+        due = (index >= first) & ((index - first) % self.every_months == 0)
+        amounts = np.where(due, self.amount.column * on_anniversaries(self.growth_per_year, demand), 0.0)
+        return Ledger(timeline=demand.timeline, lines=(self.line(self.category, self.amount.currency, amounts),))

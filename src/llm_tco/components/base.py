@@ -57,7 +57,8 @@ class Composable:
         item: str | None = None,
         recognition: Recognition = AT_ONCE,
         sunk: bool = False,
-        benefit: bool = False,
+        nature: str = "running",
+        replaces: str | None = None,
     ) -> Line:
         """Make a line of this component.
 
@@ -68,7 +69,8 @@ class Composable:
             item: Name of the line where the component has several.
             recognition: When cash becomes an expense; at once where nothing is said.
             sunk: Whether it is spent whatever is decided.
-            benefit: Whether it is a benefit.
+            nature: `"one_time"`, `"running"`, `"hidden"` or `"benefit"`.
+            replaces: The category of another option's cost that a benefit stands for.
         """
         path = (self.name,) if item is None else (self.name, item)
         return Line(
@@ -78,7 +80,8 @@ class Composable:
             amounts=amounts,
             recognition=recognition,
             sunk=sunk,
-            benefit=benefit,
+            nature=nature,
+            replaces=replaces,
         )
 
 

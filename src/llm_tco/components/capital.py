@@ -137,11 +137,17 @@ class Purchase(Composable):
         price, recognition = self.unit_price, self.recognition
         lines = [
             self.line(
-                self.category, price.currency, count * price.column, item=name, recognition=recognition, sunk=gone
+                self.category,
+                price.currency,
+                count * price.column,
+                item=name,
+                recognition=recognition,
+                sunk=gone,
+                nature="one_time",
             )
             for name, count, gone in rows
         ]
         if self.salvage is not None:
             credit = -self._sold(bought) * self.salvage.column
-            lines.append(self.line(self.category, price.currency, credit, item="salvage"))
+            lines.append(self.line(self.category, price.currency, credit, item="salvage", nature="one_time"))
         return lines

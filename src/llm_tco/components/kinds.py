@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from llm_tco.catalog.hookspecs import hookimpl
-from llm_tco.components.amounts import Benefit, Monthly, OneOff
+from llm_tco.components.amounts import Monthly, OneOff, Periodic
 from llm_tco.components.api import ApiUsage
 from llm_tco.components.base import Delayed, Escalated, Limited, Scaled, Stack
+from llm_tco.components.benefit import Benefit, HoursSaved, ProductivityGain
 from llm_tco.components.cache import SemanticCache
 from llm_tco.components.capital import Purchase
-from llm_tco.components.labour import Labour
+from llm_tco.components.facility import Hosting, Network, Storage
+from llm_tco.components.labour import Crew, Labour, Project
 from llm_tco.components.power import Power
+from llm_tco.components.rental import Rental, Subscription
+from llm_tco.components.risk import CapitalCharge, ExpansionDelay, ExpectedLoss, Waiting
 from llm_tco.components.router import Router
+from llm_tco.components.tax import ValueAddedTax
 
 
 @hookimpl
@@ -19,16 +24,31 @@ def llm_tco_components() -> tuple[type, ...]:
     return (
         ApiUsage,
         Benefit,
+        CapitalCharge,
+        Crew,
         Delayed,
         Escalated,
+        ExpansionDelay,
+        ExpectedLoss,
+        Hosting,
+        HoursSaved,
         Labour,
         Limited,
         Monthly,
+        Network,
         OneOff,
+        Periodic,
         Power,
+        ProductivityGain,
+        Project,
         Purchase,
+        Rental,
         Router,
         Scaled,
         SemanticCache,
         Stack,
+        Storage,
+        Subscription,
+        ValueAddedTax,
+        Waiting,
     )

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from llm_tco._fields import FloatArray
 from llm_tco.catalog.records import Part, Rate, Server, Source, Throughput, Tier, TokenPrice
-from llm_tco.components.amounts import Benefit, Monthly, OneOff
+from llm_tco.components.amounts import Monthly, OneOff
 from llm_tco.components.api import ApiUsage
 from llm_tco.components.base import Component
+from llm_tco.components.benefit import Benefit
 from llm_tco.components.capital import Purchase
 from llm_tco.components.labour import Labour
 from llm_tco.components.power import Power
