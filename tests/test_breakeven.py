@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from llm_tco.analysis.compare import compare
 from llm_tco.components.amounts import Monthly, OneOff
 from llm_tco.components.api import ApiUsage
-from llm_tco.components.base import Composable, Scaled
+from llm_tco.components.base import Composable, Delayed, Escalated, Limited, Scaled
 from llm_tco.components.capital import Purchase
 from llm_tco.components.power import Power
 from llm_tco.components.router import Route, Router
@@ -65,7 +65,8 @@ def brute_force(result, high):
     for volume in range(1, high + 1):
         workload = attrs.evolve(result.workload, requests_per_month=volume)
         options = {name: option.component for name, option in result.options.items()}
-        one = compare(options, workload, result.timeline, currency="CNY", discount_rate=result.terms.discount_rate)
+        terms = {"discount_rate": result.terms.discount_rate, "lens": result.terms.lens}
+        one = compare(options, workload, result.timeline, currency="CNY", **terms)
         (a, first), (b, second) = one.options.items()
         able = tuple(option.name for option in (first, second) if option.feasible)
         cheaper = able[0] if len(able) == 1 else None
@@ -224,7 +225,7 @@ def test_a_curved_cost_is_answered_to_within():
 
     assert found.state == "once"
     assert found.first == 334
-    assert all(low < high for low, high in found.within)
+    assert found.within == ((1, 1_000),)
 
 
 @given(own.components(), st.floats(1.5, 10.0))
@@ -260,28 +261,84 @@ def test_the_cost_at_a_volume_does_not_depend_on_the_others(volume):
     assert among[1] == alone
 
 
-@given(own.components(), own.workloads(), st.integers(1, 10**6), st.integers(1, 10**6), st.floats(0.0, 0.5))
-def test_cost_never_falls_as_the_volume_rises_unless_the_ledger_says_so(component, workload, one, other, rate):
+@st.composite
+def changed(draw):
+    """Draw components behind combinators that move their payments."""
+    component = draw(own.components())
+    change = draw(st.sampled_from(["none", "escalated", "limited", "delayed", "scaled"]))
+    if change == "escalated":
+        return Escalated(component, draw(own.rates(-0.5, 2.0)), every=draw(st.sampled_from(["month", "year"])))
+    if change == "limited":
+        return Limited(component, first=draw(st.integers(0, 6)), last=draw(st.none() | st.integers(6, 30)))
+    if change == "delayed":
+        return Delayed(component, draw(st.integers(0, 20)))
+    return Scaled(component, 2.0) if change == "scaled" else component
+
+
+@given(
+    changed(),
+    own.workloads(),
+    st.lists(st.integers(1, 10**6), min_size=2, max_size=8),
+    st.floats(0.0, 0.5),
+    st.sampled_from(["full", "marginal"]),
+)
+def test_cost_never_falls_as_the_volume_rises_where_a_ledger_is_sure_of_it(component, workload, volumes, rate, lens):
     """The search leaves a piece out only where this law proves that it holds no crossing."""
     timeline = Timeline(date(2026, 12, 1), 30)
-    volumes = np.array(sorted((one, other)), dtype=float)
-    workload = attrs.evolve(workload, requests_per_month=volumes)
-    option = compare({"o": component}, workload, timeline, currency="CNY", discount_rate=rate)["o"]
+    workload = attrs.evolve(workload, requests_per_month=np.array(sorted(volumes), dtype=float))
+    option = compare({"o": component}, workload, timeline, currency="CNY", discount_rate=rate, lens=lens)["o"]
 
-    low, high = np.broadcast_to(option.npv_cost, 2)
-    short = np.broadcast_to(option.unserved, (2, timeline.size))
+    costs = np.broadcast_to(option.npv_cost, len(volumes))
+    short = np.broadcast_to(option.unserved, (len(volumes), timeline.size))
 
-    assert option.ledger.falling or high >= low - 1e-9 * abs(low)
-    assert (short[1] >= short[0] - 1e-6 * (1 + short[0])).all()
+    assert not option.ledger.rising or (np.diff(costs) >= -1e-9 * np.abs(costs[1:]) - 1e-9).all()
+    assert (np.diff(short, axis=0) >= -1e-6 * (1 + short[1:])).all()
 
 
-def test_a_negative_price_of_power_says_that_cost_may_fall():
-    """Energy that is paid for makes a bigger fleet cheaper."""
-    fleet = box(10)
+@pytest.mark.parametrize(
+    ("component", "rising"),
+    [
+        (Purchase(box(10), life_years=1), True),
+        (Purchase(box(10), life_years=1, residual="book", owned=2), True),
+        (Purchase(box(10), life_years=1, salvage="1 CNY"), False),
+        (Escalated(Purchase(box(10), life_years=1), -0.1), True),
+        (Escalated(Purchase(box(10), life_years=1), 0.1), False),
+        (Limited(Purchase(box(10), life_years=1), last=3), True),
+        (Limited(Purchase(box(10), life_years=1), first=1), False),
+        (Power(box(10), price_per_kwh="1 CNY", pue=1), True),
+        (Power(box(10), price_per_kwh="-1 CNY", pue=1), False),
+    ],
+)
+def test_a_ledger_says_whether_its_cost_surely_rises(component, rising):
+    """Salvage, rising prices, a late span and a negative price let a bigger fleet cost less."""
     demand = Workload(requests_per_month=10, input_tokens=1, output_tokens=1).on(TIMELINE)
 
-    assert Power(fleet, price_per_kwh="-1 CNY", pue=1).cost(demand).falling
-    assert not Power(fleet, price_per_kwh="1 CNY", pue=1).cost(demand).falling
+    assert component.cost(demand).rising == rising
+
+
+@given(
+    st.integers(20, 60),
+    st.sampled_from(["salvage", "escalated", "sunk"]),
+    st.floats(0.5, 2.0),
+    st.integers(50, 3_000),
+)
+def test_a_cost_that_falls_with_the_volume_is_searched_all_through(size, how, growth, flat):
+    """Salvage inside the horizon, rising prices and sunk servers: every crossing is found."""
+    fleet = box(size)
+    workload = Workload(requests_per_month=10, input_tokens=1, output_tokens=1, growth_per_year=growth)
+    own_servers = {
+        "salvage": Purchase(fleet, life_years=1, salvage="900 CNY"),
+        "escalated": Escalated(Purchase(fleet, life_years=5), 3.0),
+        "sunk": Purchase(fleet, life_years=0.5, owned=2),
+    }[how]
+    options = {"own": own_servers, "flat": OneOff("flat", amount=Money(float(flat), "CNY"))}
+    lens = "marginal" if how == "sunk" else "full"
+    result = run(options, 150, workload, Timeline(date(2026, 12, 1), 13), lens=lens)
+
+    found = result.break_even("own", "flat").by_volume
+
+    assert found.within == ()
+    assert expand(found, 150) == brute_force(result, 150)
 
 
 def test_a_large_fleet_is_searched_quickly_where_nothing_is_near():

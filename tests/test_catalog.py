@@ -12,7 +12,7 @@ import pytest
 from llm_tco.catalog.catalog import Catalog, PluginReport
 from llm_tco.catalog.hookspecs import hookimpl
 from llm_tco.catalog.plugins import collect, load_catalog
-from llm_tco.catalog.records import Gpu, Origin, Period, Rate, Throughput, TokenPrice
+from llm_tco.catalog.records import Gpu, Origin, Period, Rate, Tariff, Throughput, TokenPrice
 from llm_tco.errors import ConflictingRecordsError, NotInForceError, UnknownRecordError
 from llm_tco.testing.strategies import SOURCE
 
@@ -263,3 +263,52 @@ def test_the_order_of_records_changes_nothing():
     found = {Catalog(order).price("openai", "o3", on=CHANGE).origin for order in (records, records[::-1])}
 
     assert len(found) == 1
+
+
+def test_two_plugins_with_one_kind_of_component_are_a_conflict_when_it_is_used():
+    """Neither the first nor the last one wins."""
+
+    @attrs.frozen
+    class One:
+        kind = "same"
+
+    @attrs.frozen
+    class Other:
+        kind = "same"
+
+    catalog = Catalog(components=[One, Other])
+
+    with pytest.raises(ConflictingRecordsError, match="'same' is brought by several plugins: .*One and .*Other"):
+        catalog.component("same")
+    assert Catalog(components=[One, One]).component("same") is One
+    with pytest.raises(UnknownRecordError, match="must be one of same, got 'sane'; did you mean 'same'"):
+        catalog.component("sane")
+
+
+def test_a_tariff_is_that_of_the_day():
+    """A price of electricity that no longer holds is not used."""
+    old = Tariff(key="k", name="K", price_per_kwh="1 CNY", source=SOURCE, period=Period(end=date(2024, 1, 1)))
+    catalog = Catalog([old])
+
+    assert catalog.tariff("k", on=date(2023, 12, 31)) is old
+    with pytest.raises(NotInForceError, match="no tariff 'k' in force on 2026-01-01"):
+        catalog.tariff("k", on=date(2026, 1, 1))
+
+
+def leave():
+    """Try to end the program, as no plugin should."""
+    raise SystemExit(3)
+
+
+def test_a_plugin_cannot_end_the_program():
+    """It is broken, and reported."""
+    assert collect(plugin(llm_tco_gpus=leave), REPORT).report.problems == ("llm_tco_gpus failed: SystemExit: 3",)
+
+
+def test_a_class_without_fields_or_cost_is_no_component():
+    """It would harm whoever uses it."""
+    broken = type("Broken", (), {"kind": "broken"})
+
+    (problem,) = collect(plugin(llm_tco_components=lambda: [broken]), REPORT).report.problems
+
+    assert "Broken, which is no attrs class with a method cost(demand)" in problem

@@ -98,7 +98,7 @@ def test_a_wrong_file_gives_a_report_and_status_2(tmp_path):
     ("replace", "by", "problem"),
     [
         ("USD = 7.2", "EUR = 7.8", "no exchange rate from USD to CNY"),
-        ('amount = "3_000 CNY"', 'amount = "9e400 CNY"', "is too large for a float"),
+        ('amount = "3_000 CNY"', 'amount = "9e400 CNY"', "options.cloud.costs[1].amount: is too large for a float"),
     ],
 )
 def test_what_is_found_only_in_the_comparison_has_status_2_too(tmp_path, replace, by, problem):
@@ -113,6 +113,55 @@ def test_what_is_found_only_in_the_comparison_has_status_2_too(tmp_path, replace
     assert problem in result.output
     assert "in the option 'cloud'" in result.output or "scenario.toml" in result.output
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("replace", "by", "problem"),
+    [
+        ("requests_per_month = 20_000", f"requests_per_month = {10**400}", "is too large for a float"),
+        ("requests_per_month = 20_000", "requests_per_month = 1e308", "is not a finite number"),
+        ("spares = 0", f"spares = {10**30}", "fleets.box.spares: must be at most"),
+        ("months = 36", f"months = {'9' * 5_000}", "is no TOML"),
+        ("months = 36", "months = 1_000_000_000", "months: must be at most 1200"),
+        ("life_years = 3", "life_years = 1e9", "life_years: must be at most 100"),
+        ("start = 2026-12-01", "start = 9999-06-01", "start: must leave room for 36 months"),
+        ("months = 36", f"months = 36\nx = {'[' * 3_000}{']' * 3_000}", "nested too deeply"),
+        ('amount = "3_000 CNY"', 'amount = "1e308 CNY"', "is not a finite number"),
+        ("discount_rate = 0.08", "discount_rate = -0.9999999999999999", ""),
+        ("[options.cloud]", '[options."x[/y]"]', ""),
+        ('title = "Own', 'title = "[/bold] Own', ""),
+        ("[sources.guide]", "[sources.other]\nfoo = 1\n[sources.guide]", "sources.other.foo: is not a field of Source"),
+        ("[servers.workstation]", '[servers.workstation]\norigin = { plugin = "me" }', "servers.workstation.origin"),
+        ("input_tokens = 500 ", 'lengths = [[true, "300", 1]] # ', "lengths: must be a number, got True"),
+        ('price = "13_000 CNY"', 'price = "9e999999 CNY", quantity = 100', "is too large for a float"),
+    ],
+)
+def test_no_file_makes_a_traceback(tmp_path, replace, by, problem):
+    """Whatever stands in a file, there is an answer or a report."""
+    file = tmp_path / "scenario.toml"
+    run("init", file)
+    text = file.read_text("utf-8")
+    assert replace in text
+    file.write_text(text.replace(replace, by).replace('"cloud"', '"x[/y]"' if "x[" in by else '"cloud"'), "utf-8")
+
+    result = run("compare", file)
+
+    assert result.exit_code == (2 if problem else 0), result.output
+    assert problem in result.output
+    assert isinstance(result.exception, (SystemExit, type(None)))
+
+
+def test_names_are_shown_as_they_are(tmp_path):
+    """Brackets and colons in a name are no markup."""
+    file = tmp_path / "scenario.toml"
+    run("init", file)
+    file.write_text(
+        file.read_text("utf-8")
+        .replace("[options.cloud]", '[options."a [new] :smile:"]')
+        .replace('"cloud"', '"a [new] :smile:"')
+    )
+
+    assert "a [new] :smile:" in run("compare", file).output
 
 
 def test_a_missing_file_has_status_2():

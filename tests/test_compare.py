@@ -12,8 +12,12 @@ import pytest
 from llm_tco import (
     ApiUsage,
     Benefit,
+    Composable,
+    Delayed,
     Fleet,
     Labour,
+    Ledger,
+    Limited,
     Money,
     Monthly,
     OneOff,
@@ -27,7 +31,14 @@ from llm_tco import (
     compare,
 )
 from llm_tco.catalog.records import Part, Rate, Server, Throughput, TokenPrice
-from llm_tco.errors import InfeasibleError, InvalidValueError, MissingRateError, OverflowedError
+from llm_tco.errors import (
+    InfeasibleError,
+    InvalidValueError,
+    MismatchError,
+    MissingRateError,
+    OverflowedError,
+    SharedFleetError,
+)
 from llm_tco.testing import strategies as own
 
 TIMELINE = Timeline(date(2026, 12, 1), 36)
@@ -214,8 +225,6 @@ def test_an_investment_says_whether_it_has_a_rate():
     nothing = Monthly("nothing", amount="0 CNY")
     flip = OneOff("a", amount="100 CNY") + OneOff("b", amount="132 CNY", month=24)
     gain = Benefit("gain", per_month="230 CNY")
-    from llm_tco import Limited
-
     several = run({"x": flip + Limited(gain, first=12, last=12), "nothing": nothing}).investment(
         "x", instead_of="nothing"
     )
@@ -309,3 +318,185 @@ def test_break_even_of_draws_is_refused():
         result.break_even("local", "cloud")
     with pytest.raises(InfeasibleError, match="ask draw by draw"):
         result.investment("local", instead_of="cloud")
+
+
+def test_months_that_nobody_answers_are_unserved():
+    """A component that is limited or delayed serves its span; another one may serve the rest."""
+    api = ApiUsage(PRICE)
+    first, later = Limited(api, last=12), Delayed(api, 12)
+
+    result = run({"first": first, "later": later, "both": first + later, "api": api})
+
+    assert [result[name].feasible for name in ("first", "later", "both", "api")] == [False, False, True, True]
+    assert np.flatnonzero(result["first"].unserved).tolist() == list(range(13, 37))
+    assert np.flatnonzero(result["later"].unserved).tolist() == list(range(1, 13))
+    assert np.isclose(result["both"].tco, result["api"].tco)
+
+
+def test_what_answers_no_requests_says_nothing_about_them():
+    """A flat fee for everything is an option."""
+    assert run({"flat": Limited(Monthly("all in", amount="1 CNY"), last=3)})["flat"].feasible
+
+
+def test_a_fleet_behind_two_branches_of_nested_routers_is_an_error():
+    """Whatever the routes are called, one fleet is asked once."""
+    fleet = box()
+    one, other = Purchase(fleet, life_years=3), Purchase(fleet, life_years=3)
+    nested = Router(
+        {
+            "a": Route(Router({"b": Route(one, share=1)}), share=0.5),
+            "b": Route(Router({"a": Route(other, share=1)}), share=0.5),
+        }
+    )
+
+    with pytest.raises(SharedFleetError, match="two different demands"):
+        run({"nested": nested})
+
+
+def test_tokens_that_do_not_occur_need_no_price():
+    """A route without requests, a perfect cache and a kind of weight 0 leave nothing unpriced."""
+    unpriced = ApiUsage(attrs.evolve(PRICE, output=None))
+    no_output = Workload(requests_per_month=1, lengths=[[5, 0, 1], [5, 5, 0]])
+    routes = {"all": Route(ApiUsage(PRICE), share=1), "none": Route(unpriced, share=0)}
+
+    result = run({"routed": Router(routes), "cached": SemanticCache(unpriced, hit_rate=1)})
+
+    assert result["routed"].feasible
+    assert result["cached"].feasible
+    assert run({"api": unpriced}, no_output)["api"].feasible
+
+
+def test_servers_that_are_owned_are_sunk_whenever_they_are_first_needed():
+    """Three servers that are there already cost nothing more within their life, and are resold like any others."""
+    growing = attrs.evolve(TEAM, requests_per_month=250_000, growth_per_year=0.4)
+    owned = Purchase(box(), life_years=5, owned=3)
+
+    option = run({"owned": owned}, growing, lens="marginal")["owned"]
+
+    assert option.tco == 0
+    assert run({"owned": owned}, growing)["owned"].tco > 25_900
+
+
+def test_nothing_laid_out_is_never_paid_back():
+    """Where the dearer option costs nothing more at first, there is no payback to speak of."""
+    nothing, rent = Monthly("nothing", amount="0 CNY"), Monthly("rent", amount="10 CNY")
+    result = run({"rent": rent, "nothing": nothing})
+
+    assert result.investment("nothing", instead_of="rent").payback_months is None
+    assert result.investment("rent", instead_of="nothing").payback_months is None
+
+
+SINGLE_DRAWS = {
+    "price": lambda draw: {"purchase": {"price": Money(draw * 1e4, "CNY")}},
+    "salvage": lambda draw: {"purchase": {"salvage": Money(draw * 1e3, "CNY"), "residual": "salvage"}},
+    "book": lambda draw: {"purchase": {"salvage": Money(draw * 1e3, "CNY"), "residual": "book"}},
+    "kwh": lambda draw: {"power": {"price_per_kwh": Money(draw, "CNY")}},
+    "pue": lambda draw: {"power": {"pue": 1 + draw}},
+    "hours": lambda draw: {"labour": {"hours_per_month": 20 * draw}},
+    "pay": lambda draw: {"labour": {"rate_per_hour": Money(400 * draw, "CNY")}},
+    "rise": lambda draw: {"labour": {"raise_per_year": draw / 10}},
+    "planning": lambda draw: {"fleet": {"planning_utilisation": draw / 4}},
+    "hours on": lambda draw: {"fleet": {"hours_per_month": 200 * draw}},
+    "requests": lambda draw: {"workload": {"requests_per_month": 1e5 * draw}},
+    "input": lambda draw: {"workload": {"input_tokens": 100 * draw}},
+    "growth": lambda draw: {"workload": {"growth_per_year": draw / 5}},
+    "peak": lambda draw: {"workload": {"peak_to_mean": 1 + draw}},
+    "fx": lambda draw: {"terms": {"fx": {"USD": 5 + draw}}},
+    "rate": lambda draw: {"terms": {"discount_rate": draw / 10}},
+    "hit rate": lambda draw: {"cache": {"hit_rate": draw / 4}},
+    "precision": lambda draw: {"cache": {"hit_rate": 0.5, "precision": draw / 4}},
+    "share": lambda draw: {"share": {"share": draw / 4}},
+}
+
+
+def evaluate_single(changes):
+    """Compare three options with changes to one of their inputs."""
+    fleet = box(**changes.get("fleet", {}))
+    local = (
+        Purchase(fleet, life_years=4, **{"salvage": "10 CNY", "residual": "book", **changes.get("purchase", {})})
+        + Power(fleet, **{"price_per_kwh": "1 CNY", "pue": 1.5, **changes.get("power", {})})
+        + Labour("ops", **{"hours_per_month": 20, "rate_per_hour": "400 CNY", **changes.get("labour", {})})
+    )
+    share = changes.get("share", {}).get("share", 0.8)
+    routes = {"easy": Route(local, share=share), "hard": Route(ApiUsage(PRICE), share=1 - share)}
+    mixed = SemanticCache(Router(routes), **{"hit_rate": 0.35, **changes.get("cache", {})})
+    load = {
+        "requests_per_month": 3e5,
+        "input_tokens": 500,
+        "output_tokens": 300,
+        "peak_to_mean": 2,
+        **changes.get("workload", {}),
+    }
+    return run({"local": local, "cloud": ApiUsage(PRICE), "mixed": mixed}, Workload(**load), **changes.get("terms", {}))
+
+
+@pytest.mark.parametrize("name", SINGLE_DRAWS)
+@pytest.mark.parametrize("shape", [(3,), (1,), (2, 3)])
+def test_draws_of_one_input_alone_equal_scalar_runs(name, shape):
+    """Law 73, one input at a time and in any leading shape: bit for bit."""
+    draws = np.linspace(0.5, 3.5, int(np.prod(shape))).reshape(shape)
+    batch = evaluate_single(SINGLE_DRAWS[name](draws))
+
+    for place in np.ndindex(shape):
+        scalar = evaluate_single(SINGLE_DRAWS[name](float(draws[place])))
+        for option in batch:
+            for reading in ("tco", "npv_cost", "cost_per_request"):
+                many = np.broadcast_to(getattr(batch[option], reading), shape)
+                assert many[place] == getattr(scalar[option], reading), (option, reading)
+
+
+def test_options_without_draws_have_a_break_even_beside_others_that_hold_some():
+    """Only those that hold draws are refused."""
+    result = run(options(hit_rate=np.array([0.1, 0.2, 0.3])))
+
+    assert result.break_even("local", "cloud").by_month.state == "never"
+    with pytest.raises(InfeasibleError, match="draw by draw"):
+        result.break_even("local", "mixed")
+
+
+def test_a_draw_without_demand_has_no_cost_per_request():
+    """The other draws keep theirs."""
+    result = run(workload=attrs.evolve(TEAM, requests_per_month=np.array([0.0, 20_000.0])))
+
+    assert np.isnan(result["cloud"].cost_per_request[0])
+    assert result["cloud"].cost_per_request[1] == run()["cloud"].cost_per_request
+
+
+def test_what_is_no_component_is_refused_at_the_door():
+    """A name, a number or a price is no component."""
+    with pytest.raises(InvalidValueError, match=r"options.a: must be a component, got 5"):
+        run({"a": 5})
+    with pytest.raises(InvalidValueError, match="target: must be a Component, got 'cloud'"):
+        Route("cloud", share=1)
+    with pytest.raises(InvalidValueError, match="fleet: must be a Fleet, got 'box'"):
+        Purchase("box", life_years=3)
+    with pytest.raises(InvalidValueError, match="price: must be a TokenPrice"):
+        ApiUsage("gpt")
+    with pytest.raises(InvalidValueError, match="volumes: must be a lowest"):
+        run(volumes=(100, 1))
+
+
+@attrs.frozen(eq=False)
+class Careless(Composable):
+    """A third party's component that returns what it should not."""
+
+    amounts: np.ndarray
+    name: str = "careless"
+
+    def cost(self, demand):
+        """Return the amounts as they are."""
+        return Ledger(timeline=demand.timeline, lines=(self.line("other", "CNY", self.amounts),))
+
+
+@pytest.mark.parametrize(
+    ("amounts", "error", "problem"),
+    [
+        (np.ones(1), MismatchError, "careless: must hold 37 amounts"),
+        (np.ones(36), MismatchError, "got an array of shape"),
+        (np.full(37, np.nan), OverflowedError, "careless is not a finite number"),
+    ],
+)
+def test_a_careless_component_is_named(amounts, error, problem):
+    """What a line holds is checked once, before it is read."""
+    with pytest.raises(error, match=problem):
+        run({"x": Careless(amounts)})

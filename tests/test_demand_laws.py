@@ -146,7 +146,7 @@ def test_a_window_is_the_demand_of_its_months():
         ({"requests_per_month": 10**400}, "requests_per_month: is too large for a float"),
         ({"output_tokens": None}, "output_tokens: is missing"),
         ({"peak_to_mean": 0.5}, "peak_to_mean: must be at least 1, got 0.5"),
-        ({"hourly_load": (1.0,) * 24}, "loads: must hold 168 numbers"),
+        ({"hourly_load": (1.0,) * 24}, "hourly_load: must hold 168 numbers"),
         ({"hourly_load": (0.0,) * 168}, "at least one above 0"),
         ({"hourly_load": (1.0,) * 168, "peak_to_mean": 2}, "must stand alone"),
         ({"lengths": [[1, 1, 1]]}, "lengths: must stand alone"),

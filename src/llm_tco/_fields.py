@@ -16,6 +16,9 @@ import numpy.typing as npt
 from llm_tco.errors import InvalidValueError
 
 FloatArray = npt.NDArray[np.float64]
+MAX_WHOLE = 2**53
+"""The largest number up to which every whole one is a float."""
+
 Number = float | FloatArray
 """A number, or an array of draws of it."""
 
@@ -37,7 +40,9 @@ def to_number(value: object, field: str) -> Number:
         try:
             number = float(value)
         except OverflowError:
-            raise InvalidValueError(field, f"is too large for a float, got {value!r}") from None
+            raise InvalidValueError(
+                field, f"is too large for a float, got a number of {len(str(value))} digits"
+            ) from None
         if not np.isfinite(number):
             raise InvalidValueError(field, f"must be finite, got {value}")
         return number + 0.0
@@ -65,11 +70,16 @@ def check_bounds(
     """
     low, high = (np.min(value), np.max(value)) if isinstance(value, np.ndarray) else (value, value)
     if ge is not None and low < ge:
-        raise InvalidValueError(field, f"must be at least {ge:g}, got {low:g}")
+        raise InvalidValueError(field, f"must be at least {ge:g}, got {plain(low)}")
     if gt is not None and low <= gt:
-        raise InvalidValueError(field, f"must be more than {gt:g}, got {low:g}")
+        raise InvalidValueError(field, f"must be more than {gt:g}, got {plain(low)}")
     if le is not None and high > le:
-        raise InvalidValueError(field, f"must be at most {le:g}, got {high:g}")
+        raise InvalidValueError(field, f"must be at most {le:g}, got {plain(high)}")
+
+
+def plain(value: object) -> str:
+    """Write a number as a person would, and in full."""
+    return str(float(value)).removesuffix(".0") if isinstance(value, (float, np.floating)) else str(value)
 
 
 def number(
@@ -119,6 +129,10 @@ def whole(*, ge: int | None = None, default: Any = attrs.NOTHING, optional: bool
             raise InvalidValueError(attribute.name, f"must be a whole number, got {value!r}")
         if value != value or value in (float("inf"), float("-inf")) or value != int(value):
             raise InvalidValueError(attribute.name, f"must be a whole number, got {value}")
+        if abs(int(value)) > MAX_WHOLE:
+            raise InvalidValueError(
+                attribute.name, f"must be at most {MAX_WHOLE}, got a number of {len(str(value))} digits"
+            )
         return int(value)
 
     def validate(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -151,6 +165,17 @@ def choice(*allowed: str, default: Any = attrs.NOTHING) -> Any:
             raise InvalidValueError(attribute.name, f"must be one of {words}, got {value!r}")
 
     return attrs.field(default=default, validator=validate)
+
+
+def is_a(*kinds: type, optional: bool = False) -> Any:
+    """Make a validator that refuses objects of other types."""
+
+    def validate(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, kinds) and not (optional and value is None):
+            names = " or a ".join(kind.__name__ for kind in kinds)
+            raise InvalidValueError(attribute.name, f"must be a {names}, got {value!r}")
+
+    return validate
 
 
 def column(value: Number) -> FloatArray:

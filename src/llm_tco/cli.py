@@ -7,6 +7,7 @@ the load at known prices.
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -59,7 +60,8 @@ def compare(file: Path, *, as_json: bool) -> None:
     if as_json:
         import json
 
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
+        text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+        click.echo(text.encode())  # bytes, as JSON is UTF-8 whatever the terminal's encoding
     else:
         _print(result)
     if comparison.best is None:
@@ -71,6 +73,8 @@ def _print(result: dict[str, object]) -> None:
 
     from llm_tco.report.tables import render
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without these letters shows question marks
     width = None if sys.stdout.isatty() else 120
     Console(width=width, highlight=False, soft_wrap=False).print(render(result))
 

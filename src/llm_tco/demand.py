@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from llm_tco._fields import FloatArray, Number, column, number, to_number
+from llm_tco._fields import FloatArray, Number, column, number, plain, to_number
 from llm_tco.errors import InvalidValueError, MismatchError
 from llm_tco.finance.discounting import over_time
 from llm_tco.loadshape import FLAT, HourOfWeek, Load, LoadShape, Peak
@@ -141,6 +141,7 @@ class Demand:
         for stream in self.streams:
             per_request = 1.0 if name is None else stream.lengths.mean(getattr(stream.lengths, name))
             total = total + stream.requests * per_request
+        total.setflags(write=False)
         return total
 
     @property
@@ -307,10 +308,11 @@ def check_shares(shares: Mapping[str, Number], field: str = "shares") -> None:
     for name, share in shares.items():
         value = to_number(share, f"{field}.{name}")
         if np.min(value) < 0:
-            raise InvalidValueError(f"{field}.{name}", f"must be at least 0, got {np.min(value):g}")
+            raise InvalidValueError(f"{field}.{name}", f"must be at least 0, got {plain(np.min(value))}")
         total = total + value
     if np.max(np.abs(total - 1.0)) > _SHARES_TOLERANCE:
-        raise InvalidValueError(field, f"must sum to 1, got {float(np.max(total)):g}")
+        worst = np.ravel(total)[np.argmax(np.abs(np.ravel(total) - 1.0))]
+        raise InvalidValueError(field, f"must sum to 1, got {plain(worst)}")
 
 
 def _to_lengths(value: Lengths | Sequence[Sequence[float]] | None) -> Lengths | None:
@@ -362,7 +364,10 @@ class Workload:
     def load_shape(self) -> LoadShape:
         """The load curve."""
         if self.hourly_load is not None:
-            return HourOfWeek(self.hourly_load)
+            try:
+                return HourOfWeek(self.hourly_load)
+            except InvalidValueError as error:
+                raise InvalidValueError("hourly_load", error.problem) from None
         return FLAT if self.peak_to_mean is None else Peak(self.peak_to_mean)
 
     def on(self, timeline: Timeline) -> Demand:
@@ -373,6 +378,7 @@ class Workload:
             lengths = Lengths.fixed(self.input_tokens, self.output_tokens)
         years = (timeline.index - 1.0) / MONTHS_PER_YEAR
         growth = np.power(1.0 + column(self.growth_per_year), years)
-        requests = column(self.requests_per_month) * np.where(timeline.index > 0, growth, 0.0)
+        with np.errstate(over="ignore"):  # what is too large is refused where it is read
+            requests = column(self.requests_per_month) * np.where(timeline.index > 0, growth, 0.0)
         stream = Stream(requests=requests, lengths=lengths, cacheable_share=self.cacheable_share)
         return Demand(timeline, (stream,), Load(self.load_shape))

@@ -6,6 +6,7 @@ read from the two. Cost is positive, a credit is negative.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -139,6 +140,13 @@ class Line:
             replaces=self.replaces,
         )
 
+    def limited(self, inside: np.ndarray) -> Line:
+        """Keep the months inside a span; what is owned at its end leaves with it, uncredited."""
+        kept = self.with_amounts(np.where(inside, self.amounts, 0.0))
+        if inside[-1] or self.recognition.residual == "none":
+            return kept
+        return attrs.evolve(kept, recognition=attrs.evolve(self.recognition, residual="none"))
+
     def read(self, basis: Basis) -> FloatArray:
         """Give the amounts by cash or by accrual, shape `(..., T + 1)`."""
         return self.amounts if basis == "cash" else self.recognition.spread(self.amounts)
@@ -216,7 +224,10 @@ class Ledger:
         states: What a reader must know.
         records: The records whose figures were used.
         smooth: Whether cost is curved between steps.
-        falling: Whether cost may fall where the volume rises, as with a negative price.
+        served: Whether anybody answers in each month, shape `(..., T + 1)`; None where
+            nothing here answers requests.
+        rising: Whether it is certain that the present value, at any discount rate of at
+            least 0, never falls as the volume rises.
     """
 
     timeline: Timeline
@@ -229,7 +240,8 @@ class Ledger:
     states: frozenset[State] = frozenset()
     records: tuple[Record, ...] = ()
     smooth: bool = False
-    falling: bool = False
+    served: FloatArray | None = None
+    rising: bool = False
 
     @classmethod
     def combine(cls, ledgers: Iterable[Ledger], *, same_requests: bool = True) -> Ledger:
@@ -253,11 +265,12 @@ class Ledger:
             join = np.maximum if same_requests else np.add
             unserved = join(unserved, ledger.unserved)
             for fleet, load in ledger.loads.items():
-                if not loads.setdefault(fleet, load).same_as(load):
+                other = loads.setdefault(fleet, load)
+                if other is not load and not (same_requests and other.same_as(load)):
                     raise SharedFleetError(
                         f"the fleet {getattr(fleet, 'name', fleet)!r} was given two different demands. Behind a "
-                        "router, send both routes to one component, which then carries their sum; "
-                        "or give each route a fleet of its own."
+                        "router, send both routes of that one router to one component, which then carries their "
+                        "sum; or give each route a fleet of its own."
                     )
         every = (first, *rest)
         return cls(
@@ -265,11 +278,12 @@ class Ledger:
             lines=tuple(line for ledger in every for line in ledger.lines),
             unserved=unserved,
             loads=loads,
-            steps={key: step for ledger in every for key, step in ledger.steps.items()},
+            steps=_all_steps(every),
             states=frozenset[State]().union(*(ledger.states for ledger in every)),
             records=unique(record for ledger in every for record in ledger.records),
             smooth=any(ledger.smooth for ledger in every),
-            falling=any(ledger.falling for ledger in every),
+            served=_anybody(ledger.served for ledger in every),
+            rising=all(ledger.rising or not ledger.lines for ledger in every),
         )
 
     def __add__(self, other: Ledger) -> Ledger:
@@ -301,16 +315,18 @@ class Ledger:
             factors: Shape `(..., T + 1)`.
         """
         escalated = self._each(lambda line: line.with_amounts(line.amounts * factors) if line.is_money else line)
-        # A credit that rises may outgrow the earlier payment that it belongs to.
-        credits = any(np.any(line.amounts < 0) for line in self.lines if line.is_money and not line.benefit)
-        return attrs.evolve(escalated, falling=self.falling or credits)
+        # With more volume a purchase comes earlier, which is dearer only where prices do not rise.
+        return attrs.evolve(escalated, rising=self.rising and bool(np.all(np.diff(factors) <= 0)))
 
     def limited(self, first: int, last: int) -> Ledger:
         """Keep what falls between two times, both included."""
         inside = (self.timeline.index >= first) & (self.timeline.index <= last)
-        kept = self._each(lambda line: line.with_amounts(np.where(inside, line.amounts, 0.0)))
-        # With more volume a payment may come earlier, and so fall before the span.
-        return attrs.evolve(kept, unserved=np.where(inside, self.unserved, 0.0), falling=self.falling or first > 0)
+        return attrs.evolve(
+            self._each(lambda line: line.limited(inside)),
+            unserved=np.where(inside, self.unserved, 0.0),
+            served=None if self.served is None else np.where(inside, self.served, 0.0),
+            rising=self.rising and first == 0,  # else a payment that comes earlier may fall before the span
+        )
 
     def delayed(self, timeline: Timeline, months: int) -> Ledger:
         """Lay the ledger on a longer timeline, so many months later."""
@@ -323,6 +339,7 @@ class Ledger:
             self._each(lambda line: line.with_amounts(pad(line.amounts))),
             timeline=timeline,
             unserved=pad(self.unserved),
+            served=None if self.served is None else pad(np.where(self.timeline.index > 0, self.served, 0.0)),
             loads={fleet: attrs.evolve(load, offset=load.offset + months) for fleet, load in self.loads.items()},
             steps={
                 key: pad(np.broadcast_to(step, (*step.shape[:-1], self.timeline.size)))
@@ -363,15 +380,35 @@ class Ledger:
             if line.recognition.residual == "none" or line.recognition.closed:
                 lines.append(line)
                 continue
-            credit = np.zeros(line.amounts.shape)
-            credit[..., -1] = -line.recognition.credit(line.amounts)
+            worth = line.recognition.credit(line.amounts)
+            at_horizon = self.timeline.index == self.timeline.months
+            credit = np.where(at_horizon, -worth[..., None], 0.0)
             lines += [
                 attrs.evolve(line, recognition=attrs.evolve(line.recognition, closed=True)),
                 attrs.evolve(
-                    line, path=(*line.path, "residual"), category="residual", amounts=credit, recognition=AT_ONCE
+                    line,
+                    path=(*line.path, "residual"),
+                    category="residual",
+                    amounts=credit,
+                    recognition=AT_ONCE,
+                    sunk=False,  # what it would bring is no longer lost, whoever paid for it
                 ),
             ]
         return attrs.evolve(self, lines=tuple(lines))
+
+    def asked(self, demand: Demand) -> Ledger:
+        """Count the requests of months in which nobody answers as unserved.
+
+        It is for whoever hands a demand to a ledger's components and knows that no other
+        component answers it.
+
+        Args:
+            demand: The demand that they were asked to carry.
+        """
+        if self.served is None:
+            return self
+        idle = demand.requests * (1.0 - self.served)
+        return attrs.evolve(self, unserved=np.maximum(self.unserved, idle), served=None)
 
     def where(self, keep: Callable[[Line], bool]) -> Ledger:
         """Keep some lines."""
@@ -421,6 +458,24 @@ class Ledger:
     def unpriced(self) -> bool:
         """Whether part of the cost is unknown."""
         return any(state.kind == "unpriced" for state in self.states)
+
+
+def _all_steps(ledgers: Iterable[Ledger]) -> dict[Hashable, FloatArray]:
+    """Gather steps; those that different components state under one name are all kept."""
+    steps: dict[Hashable, FloatArray] = {}
+    for ledger in ledgers:
+        for name, step in ledger.steps.items():
+            key = name
+            while steps.get(key, step) is not step:
+                key = (key, "and")
+            steps[key] = step
+    return steps
+
+
+def _anybody(served: Iterable[FloatArray | None]) -> FloatArray | None:
+    """Say in which months at least one answers; None where nobody is there to answer."""
+    given = [one for one in served if one is not None]
+    return functools.reduce(np.maximum, given) if given else None
 
 
 def unique(records: Iterable[Record]) -> tuple[Record, ...]:

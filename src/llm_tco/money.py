@@ -37,6 +37,8 @@ def _amount(value: object, attribute: attrs.Attribute[Any]) -> Number | Decimal:
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise InvalidValueError(attribute.name, f"must be finite, got {value}")
+        if not np.isfinite(float(value)):
+            raise InvalidValueError(attribute.name, f"is too large for a float, got {value}")
         return value
     return to_number(value, attribute.name)
 
@@ -73,6 +75,8 @@ class Money:
             return cls(Decimal(found["amount"].replace("_", "")), found["currency"])
         except InvalidOperation:  # pragma: no cover - the pattern admits only what Decimal reads
             raise InvalidValueError("money", f"holds an amount that cannot be read, got {text!r}") from None
+
+    __array_ufunc__ = None  # an array leaves multiplication to this class
 
     @property
     def value(self) -> Number:

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import attrs
 import cattrs
 
-from llm_tco._fields import Number, choice, number, text, whole
+from llm_tco._fields import MAX_WHOLE, Number, choice, number, text, to_number, whole
 from llm_tco.analysis.compare import Comparison, compare
 from llm_tco.catalog.catalog import Catalog
 from llm_tco.catalog.plugins import load_catalog
@@ -25,6 +25,7 @@ from llm_tco.catalog.records import (
     Origin,
     Record,
     Server,
+    Source,
     Tariff,
     Throughput,
     TokenPrice,
@@ -34,7 +35,7 @@ from llm_tco.demand import Lengths, Workload
 from llm_tco.errors import InvalidValueError, LlmTcoError, ProblemsError, suggest
 from llm_tco.money import check_currency, exchange_rates
 from llm_tco.serving.fleet import Fleet
-from llm_tco.structure import Problems, build, check_table, problem, reported
+from llm_tco.structure import Problems, build, check_table, problem, reported, settable
 from llm_tco.timeline import Timeline
 
 T = TypeVar("T")
@@ -91,9 +92,16 @@ class ThroughputRef:
 
 @attrs.frozen(kw_only=True)
 class KeyRef:
-    """The key of a record of the catalog."""
+    """The key of a record of the catalog.
+
+    Attributes:
+        key: The key, or another name.
+        on: The day on which it must hold; without it, the scenario's start.
+        plugin: Only the records of this plugin.
+    """
 
     key: str = text()
+    on: date | None = None
     plugin: str | None = None
 
 
@@ -131,7 +139,7 @@ class Scenario:
         if not self.options:
             raise InvalidValueError("options", "must hold at least one option")
         volumes = self.volumes
-        if volumes is not None and (len(volumes) != 2 or not 0 < volumes[0] < volumes[1]):
+        if volumes is not None and (len(volumes) != 2 or not 0 < volumes[0] < volumes[1] <= MAX_WHOLE):
             raise InvalidValueError("volumes", f"must be a lowest and a higher number of requests, got {list(volumes)}")
 
     def compare(self) -> Comparison:
@@ -176,36 +184,47 @@ def read_scenario(document: Mapping[str, Any], *, title: str, catalog: Catalog |
         ProblemsError: One report with every problem and its path.
     """
     reader = _Reader(dict(document), title, load_catalog() if catalog is None else catalog)
-    return reader.read()
+    try:
+        return reader.read()
+    except RecursionError:
+        raise ProblemsError(title, ["is nested too deeply"]) from None
 
 
 def _read(file: Path, below: tuple[Path, ...]) -> dict[str, Any]:
     """Read a file and what it extends."""
-    if file.resolve() in below:
-        raise ProblemsError(str(file), ["extends: leads back to this file"])
     try:
+        if file.resolve() in below:
+            raise ProblemsError(str(file), ["extends: leads back to this file"])
         document: dict[str, Any] = read_toml(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ProblemsError(str(file), [f"cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError:
         raise ProblemsError(str(file), ["is no text in UTF-8"]) from None
     except ProblemsError as error:
+        if error.title == str(file):
+            raise
         raise ProblemsError(str(file), [f"is no TOML: {line}" for line in error.problems]) from None
+    except (RuntimeError, ValueError) as error:  # a loop of links, a zero byte in the name
+        raise ProblemsError(str(file), [f"cannot be read: {error}"]) from None
     base = document.pop("extends", None)
     if base is None:
         return document
     if not isinstance(base, str):
         raise ProblemsError(str(file), [f"extends: must be the name of a file, got {base!r}"])
-    return _merged(_read(file.parent / base, (*below, file.resolve())), document)
+    return _merged(_read(file.parent / base, (*below, file.resolve())), document, ())
 
 
-def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    if over.keys() & {"kind", "costs"}:
+def _merged(base: dict[str, Any], over: dict[str, Any], place: tuple[str, ...]) -> dict[str, Any]:
+    """Merge two tables that stand at one place of a document."""
+    if place[:1] in (("options",), ("components",)) and len(place) > 1 and over.keys() & {"kind", "costs"}:
         return over  # another option or component, not a change of this one
     result = dict(base)
     for key, value in over.items():
         below = result.get(key)
-        result[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        if isinstance(below, dict) and isinstance(value, dict):
+            result[key] = _merged(below, value, (*place, key))
+        else:
+            result[key] = value
     return result
 
 
@@ -224,7 +243,6 @@ class _Reader:
         self.document = document
         self.title = title
         self.catalog = catalog
-        self.kinds: dict[str, Any] = {kind.kind: kind for kind in catalog.components}  # type: ignore[attr-defined]  # the loader checks
         self.made: dict[tuple[str, str], object] = {}
         self.under_way: list[str] = []
         self.found: list[tuple[str, str]] = []
@@ -251,6 +269,7 @@ class _Reader:
         """Read everything, the tables that nothing refers to as well."""
         scenario: Scenario | None = None
         tables = frozenset({*RECORD_TABLES, "fleets", "components"})
+        self._collect("sources", lambda: self.converter.structure(self.sources, dict[str, Source]))
         for name in sorted(tables & self.document.keys()):
             self._collect(name, functools.partial(self._whole_table, name))
         rest = {key: value for key, value in self.document.items() if key not in tables}
@@ -348,11 +367,13 @@ class _Reader:
             return made
         check_table(value)
         kind = value.get("kind")
-        if not isinstance(kind, str) or kind not in self.kinds:
-            known = ", ".join(sorted(self.kinds))
-            hint = suggest(kind, self.kinds) if isinstance(kind, str) else ""
-            raise Problems([("kind", f"must be one of {known}, got {kind!r}{hint}")])
-        component: Component = build(self.converter, value, self.kinds[kind], extra=frozenset({"kind"}))
+        try:
+            made_of: Any = self.catalog.component(kind if isinstance(kind, str) else repr(kind))
+        except LlmTcoError as error:
+            raise Problems([("kind", str(error))]) from None
+        component: Component = build(self.converter, value, made_of, extra=frozenset({"kind"}))
+        if isinstance(component, Stack) and not component.parts:
+            raise Problems([("parts", "must hold at least one cost")])
         return component
 
     def _fleet(self, value: Any) -> Fleet:
@@ -387,8 +408,10 @@ class _Reader:
     def _stated(self, kind: type[Record], name: str | None, row: Any, plain: Callable[[Any, Any], Any]) -> Any:
         check_table(row)
         reference: type = {TokenPrice: PriceRef, Throughput: ThroughputRef}.get(kind, KeyRef)
-        if row.keys() <= attrs.fields_dict(reference).keys():
+        if not row.keys() & (settable(kind).keys() - attrs.fields_dict(reference).keys()):
             return self._look_up(lambda: build(self.converter, row, reference), kind)
+        if "origin" in row:
+            raise Problems([("origin", f"is not a field that a file can set: the origin is {self.title} itself")])
         named = {"key": name, "name": name} if name and "key" in attrs.fields_dict(kind) else {}
         record = plain({"authority": "user", **named, **row}, kind)
         return attrs.evolve(record, origin=Origin(plugin=self.title))
@@ -397,7 +420,9 @@ class _Reader:
         words = reference()
         try:
             if isinstance(words, KeyRef):
-                return getattr(self.catalog, kind.kind)(words.key, plugin=words.plugin)
+                on = words.on or self.document.get("start")
+                day = on if type(on) is date else None
+                return getattr(self.catalog, kind.kind)(words.key, on=day, plugin=words.plugin)
             return words.find(self.catalog)
         except LlmTcoError as error:
             raise problem(str(error)) from None
@@ -416,8 +441,11 @@ def _is_made(value: Any, kind: type) -> bool:
 def _lengths(value: Any) -> Lengths:
     if not isinstance(value, (list, tuple)):
         raise problem(f"must be a list of rows [input tokens, output tokens, weight], got {value!r}")
+    if not all(isinstance(row, (list, tuple)) for row in value):
+        raise problem("must hold rows of [input tokens, output tokens, weight]")
     try:
-        return Lengths.of_table([[float(number) for number in row] for row in value])
-    except (InvalidValueError, TypeError, ValueError) as error:
-        text = error.problem if isinstance(error, InvalidValueError) else "must hold rows of three numbers"
-        raise problem(text) from None
+        return Lengths.of_table([[float(to_number(number, "lengths")) for number in row] for row in value])
+    except InvalidValueError as error:
+        raise problem(error.problem) from None
+    except ValueError:
+        raise problem("must hold rows of [input tokens, output tokens, weight]") from None

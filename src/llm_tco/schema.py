@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -34,7 +34,7 @@ def scenario_schema(catalog: Catalog) -> dict[str, Any]:
     Args:
         catalog: Brings the component kinds.
     """
-    return _Schema(catalog.components).whole()
+    return _Schema(catalog).whole()
 
 
 def descriptions(kind: type) -> dict[str, str]:
@@ -55,8 +55,8 @@ def descriptions(kind: type) -> dict[str, str]:
 
 
 class _Schema:
-    def __init__(self, components: Iterable[type]) -> None:
-        self.components = {kind.kind: kind for kind in components}  # type: ignore[attr-defined]  # the loader checks
+    def __init__(self, catalog: Catalog) -> None:
+        self.components = {kind: catalog.component(kind) for kind in catalog.kinds}
         self.definitions: dict[str, Any] = {}
 
     def whole(self) -> dict[str, Any]:

@@ -82,7 +82,10 @@ def _decimal(value: Any, _: Any) -> Decimal:
 
 def _number(value: Any, _: Any) -> Number:
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise problem(f"is too large for a float, got a number of {len(str(value))} digits") from None
     if isinstance(value, np.ndarray):
         return value
     raise problem(f"must be a number, got {value!r}")
@@ -231,7 +234,7 @@ def build(converter: cattrs.Converter, value: Any, kind: type[T], *, extra: froz
             found += problems.below(name)
         except InvalidValueError as error:
             found.append((error.field if error.field.startswith(f"{name}.") else name, error.problem))
-        except (LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             found.append((name, str(error)))
     if found:
         raise Problems(found)
@@ -239,8 +242,8 @@ def build(converter: cattrs.Converter, value: Any, kind: type[T], *, extra: froz
         return kind(**given)
     except InvalidValueError as error:
         raise Problems([(error.field, error.problem)]) from None
-    except (LlmTcoError, LookupError, TypeError, ValueError) as error:
-        raise problem(str(error)) from None
+    except (LlmTcoError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise problem(str(error) or type(error).__name__) from None
 
 
 def _check(field: attrs.Attribute[Any], item: Any) -> None:

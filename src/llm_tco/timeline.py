@@ -13,6 +13,9 @@ from llm_tco._fields import FloatArray, whole
 from llm_tco.errors import InvalidValueError
 from llm_tco.units import MONTHS_PER_YEAR
 
+MAX_MONTHS = 1_200
+"""Months of the longest timeline: a hundred years."""
+
 
 def add_months(day: date, months: int) -> date:
     """Move a date by whole months, to the last day of a shorter month where need be."""
@@ -44,6 +47,14 @@ class Timeline:
 
     start: date = attrs.field(validator=_check_start)
     months: int = whole(ge=1)
+
+    def __attrs_post_init__(self) -> None:
+        if self.months > MAX_MONTHS:
+            raise InvalidValueError("months", f"must be at most {MAX_MONTHS}, got {self.months}")
+        if self.start.year + self.months // MONTHS_PER_YEAR + 1 > date.max.year:
+            raise InvalidValueError(
+                "start", f"must leave room for {self.months} months in the calendar, got {self.start}"
+            )
 
     @property
     def size(self) -> int:

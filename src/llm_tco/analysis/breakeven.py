@@ -1,10 +1,10 @@
 """Break-even volumes: every one, exact on whole servers.
 
-Cost is affine in the volume wherever the steps of a ledger do not change, and never falls
-as the volume rises unless the ledger says so. So the search cuts the range of volumes, for
-all options in one evaluation a round, until each piece has equal steps at both ends or
-holds no crossing, because at its upper end one option still costs less than the other at
-its lower end. Then it solves each pair on each piece and checks the whole requests beside
+Cost is affine in the volume wherever the steps of a ledger do not change, and many
+ledgers are certain that it never falls as the volume rises. So the search cuts the range of
+volumes, for all options in one evaluation a round, until each piece has equal steps at both
+ends, or holds no crossing because at its upper end one option still costs less than the
+other at its lower end. Then it solves each pair on each piece and checks the whole requests beside
 the solution by evaluation.
 """
 
@@ -68,11 +68,11 @@ class VolumeSearch:
     _known: dict[int, _Point] = attrs.field(factory=dict, init=False)
     _open: list[tuple[int, int]] = attrs.field(factory=list, init=False)
     _smooth: bool = attrs.field(default=False, init=False)
-    _falling: bool = attrs.field(default=False, init=False)
+    _rising: bool = attrs.field(default=False, init=False)
     _grid: list[int] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._falling = bool(np.any(np.less(self.terms.discount_rate, 0)))
+        self._rising = bool(np.all(np.greater_equal(self.terms.discount_rate, 0)))
         self._evaluate([self.low, self.high])
         if self._smooth:
             self._grid = _cut(self.low, self.high, SMOOTH_PARTS)
@@ -96,7 +96,7 @@ class VolumeSearch:
             short = np.broadcast_to(ledger.unserved, shape).max(axis=-1)
             feasible.append((short <= 0) & (not ledger.unpriced))
         self._smooth |= any(ledger.smooth for ledger in ledgers)
-        self._falling |= any(ledger.falling for ledger in ledgers)
+        self._rising &= all(ledger.rising for ledger in ledgers)
         steps = _steps(ledgers, shape)
         for place, volume in enumerate(new):
             self._known[volume] = _Point(
@@ -114,7 +114,7 @@ class VolumeSearch:
                 for low, high in pieces
                 if high - low > 1
                 and self._known[low].steps != self._known[high].steps
-                and (self._falling or not self._decided(self._known[low], self._known[high]))
+                and not (self._rising and self._decided(self._known[low], self._known[high]))
             ]
             room = MAX_POINTS - len(self._known)
             if not uneven or room <= 0:
@@ -164,8 +164,7 @@ class VolumeSearch:
         first, second = names.index(a), names.index(b)
         costs = np.array([self._known[volume].costs for volume in points])
         feasible = np.array([self._known[volume].feasible for volume in points])
-        sign = dict(zip(points, cheaper_one(costs[:, first], costs[:, second]), strict=True))
-        curved = [(low, high) for low, high in itertools.pairwise(self._grid) if sign[low] != sign[high]]
+        curved = list(itertools.pairwise(self._grid))
         return crossings(
             (a, b),
             points,

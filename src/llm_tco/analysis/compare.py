@@ -10,10 +10,10 @@ from typing import Final
 import attrs
 import numpy as np
 
-from llm_tco._fields import FloatArray, Number
+from llm_tco._fields import MAX_WHOLE, FloatArray, Number
 from llm_tco.analysis.breakeven import VolumeSearch
 from llm_tco.analysis.crossings import Crossings, crossings
-from llm_tco.analysis.terms import Terms
+from llm_tco.analysis.terms import Terms, finite
 from llm_tco.catalog.records import Record
 from llm_tco.components.base import Component
 from llm_tco.demand import Demand, Workload
@@ -65,27 +65,27 @@ class Option:
     @property
     def upfront(self) -> Number:
         """What is paid on the day of purchase."""
-        return as_float(self.cash[..., 0])
+        return _figure(self.cash[..., 0])
 
     @property
     def monthly(self) -> Number:
         """Mean cost of a month after the day of purchase: upfront + monthly × months = tco."""
-        return as_float(summed(self.cash[..., 1:]) / self.demand.timeline.months)
+        return _figure(summed(self.cash[..., 1:]) / self.demand.timeline.months)
 
     @property
     def tco(self) -> Number:
         """Total cost of ownership over the horizon: the sum of all costs, without benefits."""
-        return as_float(summed(self.cash))
+        return _figure(summed(self.cash))
 
     @property
     def net(self) -> Number:
         """Total cost of ownership less benefits."""
-        return as_float(summed(self.net_cash))
+        return _figure(summed(self.net_cash))
 
     @property
     def npv_cost(self) -> Number:
         """Present value of all costs, without benefits."""
-        return as_float(self.terms.present_value(self.cash))
+        return _figure(self.terms.present_value(self.cash))
 
     @property
     def cost_per_request(self) -> Number | None:
@@ -98,11 +98,13 @@ class Option:
         return self._levelised(self.demand.tokens / TOKENS_PER_MTOK)
 
     def _levelised(self, quantity: FloatArray) -> Number | None:
-        """Divide by the users' demand; None where there is none."""
+        """Divide by the users' demand; None where there is none, NaN in draws where there is none."""
         divisor = self.terms.present_value(quantity)
-        if np.any(divisor <= 0):
-            return None
-        return as_float(np.asarray(self.npv_cost / divisor))
+        cost = np.asarray(self.npv_cost)
+        if divisor.ndim == cost.ndim == 0:
+            return _figure(cost / divisor) if divisor > 0 else None
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return np.where(divisor > 0, cost / divisor, np.nan)
 
     @property
     def unserved(self) -> FloatArray:
@@ -115,6 +117,11 @@ class Option:
         return not self.ledger.unpriced and not bool(np.any(self.unserved > 0))
 
     @property
+    def has_draws(self) -> bool:
+        """Whether its figures are arrays."""
+        return np.ndim(self.npv_cost) > 0
+
+    @property
     def carried_until(self) -> np.ndarray:
         """Whether the load was carried in every month up to each, shape `(T + 1,)`; day 0 stands with month 1."""
         short = np.cumsum(np.broadcast_to(self.unserved, self.demand.timeline.size))
@@ -125,12 +132,21 @@ class Option:
         """Give the cost of each category, without benefits; they sum to the tco."""
         costs = self.ledger.where(lambda line: line.is_money and not line.benefit)
         groups = costs.by(lambda line: line.category)
-        return {name: as_float(summed(group.amounts(self.terms.currency))) for name, group in groups.items()}
+        return {name: _figure(summed(group.amounts(self.terms.currency))) for name, group in groups.items()}
 
     def quantities(self) -> dict[str, Number]:
         """Give the total of each quantity, such as kWh."""
         units = [unit for unit in self.ledger.units if unit != self.terms.currency]
-        return {unit: as_float(summed(self.ledger.amounts(unit))) for unit in units}
+        return {unit: _figure(summed(self.ledger.amounts(unit))) for unit in units}
+
+
+def _figure(value: FloatArray) -> Number:
+    """Give a figure as a float, or as an array where there are draws.
+
+    Raises:
+        OverflowedError: It is not finite.
+    """
+    return as_float(finite(np.asarray(value), "a figure"))
 
 
 @attrs.frozen(kw_only=True)
@@ -170,7 +186,8 @@ class Investment:
         flows: Net cash of each month; index 0 is the day of purchase.
         npv: Net present value.
         irr: Internal rates of return, effective annual.
-        payback_months: Months until the cumulative flow reaches 0; None for never.
+        payback_months: Months until the cumulative flow reaches 0; None for never, and where
+            nothing is laid out.
         discounted_payback_months: The same with discounted flows.
         roi: Sum of all flows over the outlay; None where nothing is laid out up front.
         profitability_index: Present value of what follows per unit of the outlay; likewise.
@@ -240,7 +257,7 @@ class Comparison:
 
     @functools.cached_property
     def _volume_search(self) -> VolumeSearch:
-        components = {name: option.component for name, option in self.options.items()}
+        components = {name: option.component for name, option in self.options.items() if not option.has_draws}
         low, high = self.volumes
         return VolumeSearch(components, self.workload, self.timeline, self.terms, low, high)
 
@@ -251,7 +268,7 @@ class Comparison:
             InfeasibleError: The options hold draws, so that there is no single answer.
         """
         one, other = self[a], self[b]
-        if one.cash.ndim > 1 or other.cash.ndim > 1:
+        if one.has_draws or other.has_draws:
             raise InfeasibleError("break-even is read from one scenario, not from draws; ask for it draw by draw")
         cumulative = (np.cumsum(one.cash), np.cumsum(other.cash))
         carried = (one.carried_until, other.carried_until)
@@ -280,19 +297,20 @@ class Comparison:
             InfeasibleError: The options hold draws.
         """
         flows = self[instead_of].net_cash - self[option].net_cash
-        if flows.ndim > 1:
+        if self[option].has_draws or self[instead_of].has_draws:
             raise InfeasibleError("an investment case is read from one scenario, not from draws; ask draw by draw")
         flows = flows + 0.0
         rate = self.terms.rate_per_month
         monthly = irr_report(flows)
+        laid_out = bool(flows[0] < 0)
         return Investment(
             option=option,
             instead_of=instead_of,
             flows=tuple(float(flow) for flow in flows),
             npv=float(npv(rate, flows)),
-            irr=attrs.evolve(monthly, rates=tuple(float(annual_rate(root)) for root in monthly.rates)),
-            payback_months=_known(payback(flows)),
-            discounted_payback_months=_known(discounted_payback(rate, flows)),
+            irr=attrs.evolve(monthly, rates=tuple(float(_figure(annual_rate(root))) for root in monthly.rates)),
+            payback_months=_known(payback(flows)) if laid_out else None,
+            discounted_payback_months=_known(discounted_payback(rate, flows)) if laid_out else None,
             roi=_known(roi(flows)),
             profitability_index=_known(profitability_index(rate, flows)),
         )
@@ -335,7 +353,13 @@ def compare(
         raise InvalidValueError("options", "must hold at least one option")
     terms = Terms(rates=ExchangeRates(currency, fx or {}), discount_rate=discount_rate, lens=lens)
     demand = workload.on(timeline)
-    ceiling = max(int(np.max(workload.requests_per_month) * SEARCH_FACTOR), 1_000)
+    for name, component in options.items():
+        if not isinstance(component, Component):
+            raise InvalidValueError(f"options.{name}", f"must be a component, got {component!r}")
+    most = float(np.max(workload.requests_per_month))
+    ceiling = int(max(min(most, MAX_WHOLE / SEARCH_FACTOR) * SEARCH_FACTOR, 1_000.0))
+    if volumes is not None and not 0 < volumes[0] < volumes[1] <= MAX_WHOLE:
+        raise InvalidValueError("volumes", f"must be a lowest and a higher number of requests, got {volumes}")
     found = {}
     for name, component in options.items():
         try:

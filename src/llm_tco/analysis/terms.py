@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import attrs
+import numpy as np
 
 from llm_tco._fields import FloatArray, Number, choice, number
 from llm_tco.components.base import Component
 from llm_tco.demand import Demand
+from llm_tco.errors import MismatchError, OverflowedError
 from llm_tco.finance.discounting import discount_factors, monthly_rate, over_time
 from llm_tco.ledger import Ledger
 from llm_tco.money import ExchangeRates
+
+
+def finite(figures: FloatArray, name: str) -> FloatArray:
+    """Refuse figures that left the range of finite numbers.
+
+    Raises:
+        OverflowedError: See above.
+    """
+    if not np.isfinite(figures).all():
+        raise OverflowedError(f"{name} is not a finite number; state the amounts in larger units")
+    return figures
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -37,12 +50,32 @@ class Terms:
         return monthly_rate(self.discount_rate)
 
     def present_value(self, amounts: FloatArray) -> FloatArray:
-        """Discount amounts of shape `(..., T + 1)` to the day of purchase, shape `(...)`."""
-        return over_time(amounts, discount_factors(self.rate_per_month, amounts.shape[-1]))
+        """Discount amounts of shape `(..., T + 1)` to the day of purchase, shape `(...)`.
+
+        Raises:
+            OverflowedError: The value left the range of finite numbers.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            return finite(
+                over_time(amounts, discount_factors(self.rate_per_month, amounts.shape[-1])), "a present value"
+            )
 
     def ledger(self, component: Component, demand: Demand) -> Ledger:
-        """Ask a component, and settle and convert its ledger."""
-        ledger = component.cost(demand).settled().converted(self.rates)
+        """Ask a component, and settle and convert its ledger.
+
+        Raises:
+            MismatchError: A line does not hold one amount for each time.
+            OverflowedError: A line holds an amount that is not finite.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            ledger = component.cost(demand).asked(demand).settled().converted(self.rates)
+        for line in ledger.lines:
+            if line.amounts.shape[-1:] != (demand.timeline.size,):
+                raise MismatchError(
+                    f"{line.name}: must hold {demand.timeline.size} amounts, one for the day of purchase and one for "
+                    f"each month, got an array of shape {line.amounts.shape}"
+                )
+            finite(line.amounts, line.name)
         return ledger.where(lambda line: not line.sunk) if self.lens == "marginal" else ledger
 
     def costs(self, ledger: Ledger) -> FloatArray:

@@ -113,28 +113,54 @@ class Catalog:
         """Give a catalog that holds more records."""
         return Catalog((*self.records, *records), components=self.components, plugins=self.plugins, prefer=self.prefer)
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of component, sorted."""
+        return tuple(sorted({kind.kind for kind in self.components}))  # type: ignore[attr-defined]  # the loader checks
+
+    def component(self, kind: str) -> type:
+        """Look a component class up by its kind.
+
+        Raises:
+            UnknownRecordError: No plugin brings it.
+            ConflictingRecordsError: Several plugins bring one.
+        """
+        found = list(dict.fromkeys(one for one in self.components if one.kind == kind))  # type: ignore[attr-defined]  # as above
+        if not found:
+            raise UnknownRecordError(f"must be one of {', '.join(self.kinds)}, got {kind!r}{suggest(kind, self.kinds)}")
+        if len(found) > 1:
+            places = " and ".join(f"{one.__module__}.{one.__qualname__}" for one in found)
+            raise ConflictingRecordsError(f"{kind!r} is brought by several plugins: {places}. Disable one of them.")
+        return found[0]
+
     def all(self, kind: type[R]) -> tuple[R, ...]:
         """List the records of a kind."""
         return tuple(record for record in self.records if isinstance(record, kind))
 
-    def gpu(self, key: str, *, plugin: str | None = None) -> Gpu:
+    def gpu(self, key: str, *, on: date | None = None, plugin: str | None = None) -> Gpu:
         """Look an accelerator up by its key or another name.
+
+        Args:
+            key: The key, or another name.
+            on: Only a record that holds on this day; without it, any.
+            plugin: Only the records of this plugin.
 
         Raises:
             UnknownRecordError: No plugin brings it.
+            NotInForceError: None of the records holds on that day.
             ConflictingRecordsError: Plugins of equal authority disagree.
         """
-        return self._find(Gpu, (key,), plugin=plugin)
+        return self._find(Gpu, (key,), on=on, plugin=plugin)
 
-    def server(self, key: str, *, plugin: str | None = None) -> Server:
+    def server(self, key: str, *, on: date | None = None, plugin: str | None = None) -> Server:
         """Look a server up; see `gpu`."""
-        return self._find(Server, (key,), plugin=plugin)
+        return self._find(Server, (key,), on=on, plugin=plugin)
 
-    def model(self, key: str, *, plugin: str | None = None) -> Model:
+    def model(self, key: str, *, on: date | None = None, plugin: str | None = None) -> Model:
         """Look a model up; see `gpu`."""
-        return self._find(Model, (key,), plugin=plugin)
+        return self._find(Model, (key,), on=on, plugin=plugin)
 
-    def tariff(self, key: str, *, on: date | None = None, plugin: str | None = None) -> Tariff:
+    def tariff(self, key: str, *, on: date, plugin: str | None = None) -> Tariff:
         """Look a price of electricity up; see `price`."""
         return self._find(Tariff, (key,), on=on, plugin=plugin)
 

@@ -105,7 +105,7 @@ def _load(point: importlib_metadata.EntryPoint, disabled: frozenset[str]) -> _Lo
         return _Loaded(attrs.evolve(report, status="disabled"))
     try:
         plugin = point.load()
-    except Exception as error:  # noqa: BLE001 - whatever a plugin raises is its own problem, and is reported
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises is reported
         return _Loaded(attrs.evolve(report, status="broken", problems=(f"cannot be imported: {_text(error)}",)))
     return collect(plugin, report)
 
@@ -120,7 +120,7 @@ def collect(plugin: object, report: PluginReport) -> _Loaded:
     try:
         manager.register(plugin, name=report.name)
         manager.check_pending()
-    except Exception as error:  # noqa: BLE001 - see above
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - see above
         problems.append(f"has a hook that does not fit: {_text(error)}")
     origin = Origin(plugin=report.distribution, version=report.version)
     for name in (*HOOKS, _COMPONENTS):
@@ -130,7 +130,7 @@ def collect(plugin: object, report: PluginReport) -> _Loaded:
         hooks.append(name)
         try:
             items = [item for result in hook() for item in result]
-        except Exception as error:  # noqa: BLE001 - see above
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - see above
             problems.append(f"{name} failed: {_text(error)}")
             continue
         for item in items:
@@ -153,8 +153,10 @@ def collect(plugin: object, report: PluginReport) -> _Loaded:
 def _take(loaded: _Loaded, hook: str, item: Any, origin: Origin) -> str:
     """Keep what a hook returned, or say what is wrong with it."""
     if hook == _COMPONENTS:
-        if not isinstance(item, type) or not isinstance(getattr(item, "kind", None), str):
+        if not (isinstance(item, type) and isinstance(getattr(item, "kind", None), str)):
             return f"{item!r}, which is no component class with a kind"
+        if not attrs.has(item) or not callable(getattr(item, "cost", None)):
+            return f"{item.__name__}, which is no attrs class with a method cost(demand)"
         loaded.components.append(item)
         return ""
     if not isinstance(item, HOOKS[hook]):
@@ -163,5 +165,5 @@ def _take(loaded: _Loaded, hook: str, item: Any, origin: Origin) -> str:
     return ""
 
 
-def _text(error: Exception) -> str:
+def _text(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

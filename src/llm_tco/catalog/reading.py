@@ -57,7 +57,9 @@ def read_toml(text: str) -> dict[str, object]:
     """
     try:
         return tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ProblemsError("not a TOML document", ["is nested too deeply"]) from None
+    except ValueError as error:  # of the decoder, and of numbers with thousands of digits
         raise ProblemsError("not a TOML document", [str(error)]) from None
 
 

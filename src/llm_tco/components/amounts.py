@@ -59,7 +59,7 @@ class OneOff(Composable):
         amounts = np.where(demand.timeline.index == self.month, self.amount.column, 0.0)
         nature = "hidden" if self.hidden else "one_time"
         line = self.line(self.category, self.amount.currency, amounts, sunk=self.sunk, nature=nature)
-        return Ledger(timeline=demand.timeline, lines=(line,))
+        return Ledger(timeline=demand.timeline, lines=(line,), rising=True)
 
 
 @attrs.frozen(eq=False)
@@ -87,7 +87,7 @@ class Monthly(Composable):
         amounts = monthly(self.amount.column * on_anniversaries(self.growth_per_year, demand), demand)
         nature = "hidden" if self.hidden else "running"
         line = self.line(self.category, self.amount.currency, amounts, nature=nature)
-        return Ledger(timeline=demand.timeline, lines=(line,))
+        return Ledger(timeline=demand.timeline, lines=(line,), rising=True)
 
 
 @attrs.frozen(eq=False)
@@ -123,4 +123,5 @@ class Periodic(Composable):
         first = self.every_months if self.first is None else self.first
         due = (index >= first) & ((index - first) % self.every_months == 0)
         amounts = np.where(due, self.amount.column * on_anniversaries(self.growth_per_year, demand), 0.0)
-        return Ledger(timeline=demand.timeline, lines=(self.line(self.category, self.amount.currency, amounts),))
+        line = self.line(self.category, self.amount.currency, amounts)
+        return Ledger(timeline=demand.timeline, lines=(line,), rising=True)

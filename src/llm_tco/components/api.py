@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from llm_tco._fields import Number, column, number, text
+from llm_tco._fields import Number, column, is_a, number, text
 from llm_tco.catalog.records import TokenPrice
 from llm_tco.components.base import Composable
 from llm_tco.demand import Demand
@@ -26,7 +26,7 @@ class ApiUsage(Composable):
 
     kind: ClassVar[str] = "api"
 
-    price: TokenPrice
+    price: TokenPrice = attrs.field(validator=is_a(TokenPrice))
     cached_share: Number = number(ge=0, le=1, default=0.0)
     name: str = text(default="api")
 
@@ -36,7 +36,11 @@ class ApiUsage(Composable):
         for stream in demand.streams:
             lengths = stream.lengths
             cached = column(self.cached_share) * lengths.input_tokens
-            missing.update(self.price.unpriced(lengths.input_tokens, lengths.output_tokens, cached))
+            if np.any(stream.requests > 0):
+                occurs = lengths.weights > 0
+                missing.update(
+                    self.price.unpriced(lengths.input_tokens * occurs, lengths.output_tokens * occurs, cached * occurs)
+                )
             per_request = self.price.cost(lengths.input_tokens, lengths.output_tokens, cached)
             bill = bill + stream.requests * lengths.mean(per_request)
         states = frozenset(
@@ -48,4 +52,11 @@ class ApiUsage(Composable):
             for kind in sorted(missing)
         )
         line = self.line("api", self.price.currency, bill)
-        return Ledger(timeline=demand.timeline, lines=(line,), states=states, records=(self.price,))
+        return Ledger(
+            timeline=demand.timeline,
+            lines=(line,),
+            states=states,
+            records=(self.price,),
+            served=np.ones(demand.timeline.size),
+            rising=True,
+        )

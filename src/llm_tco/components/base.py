@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import attrs
 import numpy as np
 
-from llm_tco._fields import FloatArray, Number, choice, column, number, text, whole
+from llm_tco._fields import FloatArray, Number, choice, column, is_a, number, text, whole
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
 from llm_tco.ledger import AT_ONCE, Ledger, Line, Recognition
@@ -37,6 +37,7 @@ class Composable:
     """Gives a component the operators of the algebra."""
 
     __slots__ = ()
+    __array_ufunc__ = None  # an array leaves multiplication to this class
 
     def __add__(self: Component, other: Component) -> Stack:
         if not isinstance(other, Component):
@@ -92,6 +93,9 @@ def _parts(component: Component) -> Iterator[Component]:
         yield component
 
 
+_is_component = is_a(Component)
+
+
 def _to_parts(parts: Iterable[Component]) -> tuple[Component, ...]:
     return tuple(parts)
 
@@ -107,7 +111,11 @@ class Stack(Composable):
 
     kind: ClassVar[str] = "stack"
 
-    parts: tuple[Component, ...] = attrs.field(default=(), converter=_to_parts)
+    parts: tuple[Component, ...] = attrs.field(
+        default=(),
+        converter=_to_parts,
+        validator=lambda _, field, value: [_is_component(_, field, one) for one in value],
+    )
     name: str = text(default="stack")
 
     def cost(self, demand: Demand) -> Ledger:
@@ -126,7 +134,7 @@ class Scaled(Composable):
 
     kind: ClassVar[str] = "scaled"
 
-    inner: Component
+    inner: Component = attrs.field(validator=is_a(Component))
     factor: Number = number(ge=0)
 
     @property
@@ -152,7 +160,7 @@ class Delayed(Composable):
 
     kind: ClassVar[str] = "delayed"
 
-    inner: Component
+    inner: Component = attrs.field(validator=is_a(Component))
     months: int = whole(ge=0)
 
     @property
@@ -179,7 +187,7 @@ class Limited(Composable):
 
     kind: ClassVar[str] = "limited"
 
-    inner: Component
+    inner: Component = attrs.field(validator=is_a(Component))
     first: int = whole(ge=0, default=0)
     last: int | None = whole(ge=0, default=None, optional=True)
 
@@ -210,7 +218,7 @@ class Escalated(Composable):
 
     kind: ClassVar[str] = "escalated"
 
-    inner: Component
+    inner: Component = attrs.field(validator=is_a(Component))
     rate_per_year: Number = number(gt=-1)
     every: str = choice("month", "year", default="month")
 

@@ -44,7 +44,7 @@ def _credit(gain: _Gain, demand: Demand, currency: str, value: FloatArray, repla
         nature="benefit",
         replaces=replaces,
     )
-    return Ledger(timeline=demand.timeline, lines=(line,))
+    return Ledger(timeline=demand.timeline, lines=(line,), rising=True)
 
 
 @attrs.frozen(eq=False)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from llm_tco._fields import Number, number, text
+from llm_tco._fields import Number, is_a, number, text
 from llm_tco.components.base import Component, Composable, monthly
 from llm_tco.demand import Demand
 from llm_tco.ledger import Ledger, Line
@@ -32,7 +32,7 @@ class SemanticCache(Composable):
 
     kind: ClassVar[str] = "semantic_cache"
 
-    inner: Component
+    inner: Component = attrs.field(validator=is_a(Component))
     hit_rate: Number = number(ge=0, le=1, kw_only=True)
     precision: Number = number(ge=0, le=1, default=1.0)
     upkeep_per_month: Money | None = money(default=None, optional=True)
@@ -42,7 +42,8 @@ class SemanticCache(Composable):
     def cost(self, demand: Demand) -> Ledger:
         """Hand the rest of the demand on, and add the cache's own cost."""
         right = np.asarray(self.hit_rate) * self.precision
-        ledger = self.inner.cost(demand.cached(float(right) if right.ndim == 0 else right))
+        rest = demand.cached(float(right) if right.ndim == 0 else right)
+        ledger = self.inner.cost(rest).asked(rest)
         lines: list[Line] = []
         if self.upkeep_per_month is not None:
             upkeep = monthly(self.upkeep_per_month.column, demand)
@@ -50,4 +51,4 @@ class SemanticCache(Composable):
         if self.fee_per_lookup is not None:
             fees = demand.requests * self.fee_per_lookup.column
             lines.append(self.line("cache", self.fee_per_lookup.currency, fees, item="lookups"))
-        return Ledger.combine([ledger, Ledger(timeline=demand.timeline, lines=tuple(lines))])
+        return Ledger.combine([ledger, Ledger(timeline=demand.timeline, lines=tuple(lines), rising=True)])

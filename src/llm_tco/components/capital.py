@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from llm_tco._fields import FloatArray, Number, choice, number, text, whole
+from llm_tco._fields import FloatArray, Number, choice, is_a, number, text, whole
 from llm_tco.components.base import Composable
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
@@ -42,8 +42,8 @@ class Purchase(Composable):
 
     kind: ClassVar[str] = "purchase"
 
-    fleet: Fleet | None = None
-    life_years: Number = number(gt=0, kw_only=True)
+    fleet: Fleet | None = attrs.field(default=None, validator=is_a(Fleet, optional=True))
+    life_years: Number = number(gt=0, le=100, kw_only=True)
     price: Money | None = money(default=None, optional=True, kw_only=True)
     quantity: int | None = whole(ge=1, default=None, optional=True)
     salvage: Money | None = money(default=None, optional=True, kw_only=True)
@@ -94,14 +94,18 @@ class Purchase(Composable):
         weights[..., -1] += share
         return Recognition(weights=weights, salvage_share=share, residual=self.residual)
 
-    def _bought(self, installed: FloatArray) -> FloatArray:
-        """Give how many are bought at each time, shape `(..., T + 1)`: additions and replacements."""
-        additions = np.zeros(installed.shape)
-        additions[..., 0] = installed[..., 0]
-        additions[..., :-1] += np.diff(installed, axis=-1)
-        bought = additions.copy()
-        for age in range(self.life_months, installed.shape[-1], self.life_months):
-            bought[..., age:] += additions[..., :-age]
+    def _added(self, installed: FloatArray) -> FloatArray:
+        """Give how many enter at each time, shape `(..., T + 1)`: a month ahead of the one that needs them."""
+        added = np.zeros(installed.shape)
+        added[..., 0] = installed[..., 0]
+        added[..., :-1] += np.diff(installed, axis=-1)
+        return added
+
+    def _with_replacements(self, added: FloatArray) -> FloatArray:
+        """Give how many are bought at each time, shape `(..., T + 1)`: each again at the end of its life."""
+        bought = added.copy()
+        for age in range(self.life_months, added.shape[-1], self.life_months):
+            bought[..., age:] += added[..., :-age]
         bought[..., -1] = 0.0
         return bought
 
@@ -121,19 +125,20 @@ class Purchase(Composable):
             plan = self.fleet.size(demand)
             installed = plan.installed
         owned = np.minimum(installed, self.owned)
-        lines: list[Line] = []
-        for servers, item, sunk in ((installed - owned, None, False), (owned, "owned", True)):
-            if self.owned or not sunk:
-                lines += self._lines(servers, item, sunk=sunk)
-        return Ledger(timeline=demand.timeline, lines=tuple(lines)) if plan is None else plan.ledger(*lines)
+        lines = self._lines(self._added(installed - owned), None, sunk=False)
+        if self.owned:
+            lines += self._lines(self._added(owned), "owned", sunk=True)
+        if plan is None:
+            return Ledger(timeline=demand.timeline, lines=tuple(lines), rising=True)
+        # With more volume a purchase comes earlier, and with it a sale may fall inside the horizon.
+        return plan.ledger(*lines, rising=self.salvage is None)
 
-    def _lines(self, installed: FloatArray, item: str | None, *, sunk: bool) -> list[Line]:
+    def _lines(self, added: FloatArray, item: str | None, *, sunk: bool) -> list[Line]:
         """Write what is bought and sold; of what is owned, only the first purchase is sunk."""
-        bought = self._bought(installed)
-        rows = [(item, bought, sunk)]
+        bought = self._with_replacements(added)
+        rows = [(item, bought, False)]
         if sunk:
-            first = np.where(np.arange(bought.shape[-1]) == 0, bought, 0.0)
-            rows = [(item, first, True), ("replacements", bought - first, False)]
+            rows = [(item, added, True), ("replacements", bought - added, False)]
         price, recognition = self.unit_price, self.recognition
         lines = [
             self.line(
@@ -149,5 +154,6 @@ class Purchase(Composable):
         ]
         if self.salvage is not None:
             credit = -self._sold(bought) * self.salvage.column
-            lines.append(self.line(self.category, price.currency, credit, item="salvage", nature="one_time"))
+            name = "salvage" if item is None else f"salvage of {item}"
+            lines.append(self.line(self.category, price.currency, credit, item=name, nature="one_time"))
         return lines

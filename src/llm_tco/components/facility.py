@@ -8,7 +8,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from llm_tco._fields import FloatArray, Number, column, number, text, whole
+from llm_tco._fields import FloatArray, Number, column, is_a, number, text, whole
 from llm_tco.components.base import Composable, monthly
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
@@ -34,7 +34,7 @@ class Hosting(Composable):
 
     kind: ClassVar[str] = "hosting"
 
-    fleet: Fleet
+    fleet: Fleet = attrs.field(validator=is_a(Fleet))
     rack_units: Number = number(gt=0, kw_only=True)
     price_per_rack_unit: Money = money(kw_only=True)
     managed_service: Money | None = money(default=None, optional=True)
@@ -49,7 +49,7 @@ class Hosting(Composable):
         if self.managed_service is not None:
             service = monthly(self.managed_service.column, demand)
             lines.append(self.line("facility", self.managed_service.currency, service, item="service"))
-        return plan.ledger(*lines)
+        return plan.ledger(*lines, rising=True)
 
 
 @attrs.frozen(eq=False)
@@ -114,7 +114,7 @@ class Network(Composable):
         steps: dict[Hashable, FloatArray] = {}
         if self.price_per_gb is not None:
             steps[self, "above the allowance"] = (excess_gb > 0).astype(np.float64)
-        return Ledger(timeline=demand.timeline, lines=tuple(lines), steps=steps)
+        return Ledger(timeline=demand.timeline, lines=tuple(lines), steps=steps, rising=True)
 
 
 @attrs.frozen(eq=False)
@@ -136,4 +136,6 @@ class Storage(Composable):
     def cost(self, demand: Demand) -> Ledger:
         """Pay for the space of each month."""
         price = monthly(column(self.gb) * self.price_per_gb.column, demand)
-        return Ledger(timeline=demand.timeline, lines=(self.line("storage", self.price_per_gb.currency, price),))
+        return Ledger(
+            timeline=demand.timeline, lines=(self.line("storage", self.price_per_gb.currency, price),), rising=True
+        )

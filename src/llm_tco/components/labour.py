@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import attrs
 import numpy as np
 
-from llm_tco._fields import Number, column, number, text, whole
+from llm_tco._fields import Number, column, is_a, number, text, whole
 from llm_tco.components.amounts import category, check_month
 from llm_tco.components.base import Composable, monthly, on_anniversaries
 from llm_tco.demand import Demand
@@ -44,7 +44,7 @@ class Labour(Composable):
         rate = self.rate_per_hour.column * (1.0 + column(self.burden))
         pay = column(self.hours_per_month) * rate * on_anniversaries(self.raise_per_year, demand)
         line = self.line("labour", self.rate_per_hour.currency, monthly(pay, demand))
-        return Ledger(timeline=demand.timeline, lines=(line,))
+        return Ledger(timeline=demand.timeline, lines=(line,), rising=True)
 
 
 @attrs.frozen(kw_only=True)
@@ -102,7 +102,7 @@ class Project(Composable):
             )
             for task in self.tasks
         )
-        return Ledger(timeline=demand.timeline, lines=lines)
+        return Ledger(timeline=demand.timeline, lines=lines, rising=True)
 
 
 @attrs.frozen(eq=False)
@@ -124,7 +124,7 @@ class Crew(Composable):
     kind: ClassVar[str] = "crew"
 
     name: str = text()
-    fleet: Fleet = attrs.field(kw_only=True)
+    fleet: Fleet = attrs.field(kw_only=True, validator=is_a(Fleet))
     servers_per_person: Number = number(gt=0, kw_only=True)
     cost_per_month: Money = money(kw_only=True)
     raise_per_year: Number = number(gt=-1, default=0.0)
@@ -134,6 +134,6 @@ class Crew(Composable):
         """Pay for whole people."""
         plan = self.fleet.size(demand)
         people = plan.installed / column(self.servers_per_person)
-        people = people if self.fractional else np.ceil(people)
+        people = people if self.fractional else np.ceil(people * (1.0 - 1e-12))
         pay = people * self.cost_per_month.column * on_anniversaries(self.raise_per_year, demand)
-        return plan.ledger(self.line("labour", self.cost_per_month.currency, monthly(pay, demand)))
+        return plan.ledger(self.line("labour", self.cost_per_month.currency, monthly(pay, demand)), rising=True)

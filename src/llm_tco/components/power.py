@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from llm_tco._fields import Number, column, number, text
+from llm_tco._fields import Number, column, is_a, number, text
 from llm_tco.catalog.records import Tariff
 from llm_tco.components.base import Composable, monthly
 from llm_tco.demand import Demand
@@ -41,7 +41,7 @@ class Power(Composable):
 
     kind: ClassVar[str] = "power"
 
-    fleet: Fleet
+    fleet: Fleet = attrs.field(validator=is_a(Fleet))
     price_per_kwh: Money | None = money(ge=None, default=None, optional=True, kw_only=True)
     tariff: Tariff | None = attrs.field(default=None, kw_only=True)
     pue: Number = number(ge=1, kw_only=True)
@@ -85,5 +85,5 @@ class Power(Composable):
             self.line("power", self.price.currency, kwh * self.price.column),
             self.line("power", "kWh", kwh, item="energy"),
         )
-        ledger = plan.ledger(*lines, records=() if self.tariff is None else (self.tariff,))
-        return attrs.evolve(ledger, falling=bool(np.any(np.less(self.price.value, 0))))
+        records = () if self.tariff is None else (self.tariff,)
+        return plan.ledger(*lines, records=records, rising=bool(np.all(np.greater_equal(self.price.value, 0))))

@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from llm_tco._fields import Number, choice, column, number, text, whole
+from llm_tco._fields import Number, choice, column, is_a, number, text, whole
 from llm_tco.components.amounts import category
 from llm_tco.components.base import Composable, monthly
 from llm_tco.demand import Demand
@@ -39,7 +39,7 @@ class Rental(Composable):
 
     kind: ClassVar[str] = "rental"
 
-    fleet: Fleet
+    fleet: Fleet = attrs.field(validator=is_a(Fleet))
     price_per_hour: Money = money(kw_only=True)
     reserved: int = whole(ge=0, default=0)
     reserved_price_per_hour: Money | None = money(default=None, optional=True)
@@ -65,7 +65,7 @@ class Rental(Composable):
             months = np.where(timeline.index == timeline.months, 1.0 + beyond, 1.0)
             currency = self.reserved_price_per_hour.currency
             lines.append(self.line("rental", currency, monthly(a_month * months, demand), item="reserved"))
-        return plan.ledger(*lines)
+        return plan.ledger(*lines, rising=True)
 
 
 @attrs.frozen(eq=False)
@@ -108,4 +108,5 @@ class Subscription(Composable):
                 self.line(self.category, self.price_per_seat.currency, amounts, recognition=recognition),
                 self.line(self.category, "seat-months", seats, item="seats"),
             ),
+            rising=True,
         )

@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from llm_tco._fields import FloatArray, Number, column, number, text
+from llm_tco._fields import FloatArray, Number, column, is_a, number, text
 from llm_tco.components.amounts import category
 from llm_tco.components.base import Component, Composable, monthly
 from llm_tco.demand import Demand
@@ -71,7 +71,7 @@ class Waiting(Composable):
             self.line("waiting", currency, hours * self.rate_per_hour.column, nature="hidden"),
             self.line("waiting", "h", hours, item="hours", nature="hidden"),
         )
-        return Ledger(timeline=demand.timeline, lines=lines)
+        return Ledger(timeline=demand.timeline, lines=lines, rising=True)
 
 
 @attrs.frozen(eq=False)
@@ -113,7 +113,7 @@ class ExpectedLoss(Composable):
             loss, hours = self.loss_per_hour, self.hours_per_event  # type: ignore[assignment]  # a number either way
         expected = column(self.events_per_year) / MONTHS_PER_YEAR * column(hours) * loss.column
         line = self.line(self.category, loss.currency, monthly(expected, demand), nature="hidden")
-        return Ledger(timeline=demand.timeline, lines=(line,))
+        return Ledger(timeline=demand.timeline, lines=(line,), rising=True)
 
 
 @attrs.frozen(eq=False)
@@ -132,7 +132,7 @@ class ExpansionDelay(Composable):
 
     kind: ClassVar[str] = "expansion_delay"
 
-    fleet: Fleet
+    fleet: Fleet = attrs.field(validator=is_a(Fleet))
     months: Number = number(ge=0, kw_only=True)
     loss_per_month: Money = money(kw_only=True)
     name: str = text(default="expansion delay")
@@ -159,7 +159,7 @@ class CapitalCharge(Composable):
 
     kind: ClassVar[str] = "capital_charge"
 
-    inner: Component
+    inner: Component = attrs.field(validator=is_a(Component))
     rate_per_year: Number = number(gt=-1, kw_only=True)
 
     @property
@@ -178,5 +178,5 @@ class CapitalCharge(Composable):
             lines.append(self.line("capital", unit, charge, item="capital charge", nature="hidden"))
         note = "charges interest on capital, which a discount rate above 0 counts again; use one of the two"
         caution = State(kind="caution", path=(self.name, "capital charge"), note=note)
-        charges = Ledger(timeline=demand.timeline, lines=tuple(lines), states=frozenset({caution}), falling=True)
+        charges = Ledger(timeline=demand.timeline, lines=tuple(lines), states=frozenset({caution}))
         return Ledger.combine([ledger, charges])

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from llm_tco._fields import Number, number, text
+from llm_tco._fields import Number, is_a, number, text
 from llm_tco.components.base import Component, Composable
 from llm_tco.demand import Demand, check_shares
 from llm_tco.errors import InvalidValueError
@@ -24,7 +24,7 @@ class Route:
         share: Share of the router's requests that go there, 0 to 1.
     """
 
-    target: Component
+    target: Component = attrs.field(validator=is_a(Component))
     share: Number = number(ge=0, le=1, kw_only=True)
 
 
@@ -57,17 +57,18 @@ class Router(Composable):
         """Split the demand, ask each component once, and add the router's own cost."""
         parts = demand.split({name: route.share for name, route in self.routes.items()})
         together: dict[int, tuple[Component, str, Demand]] = {}
-        for name, route in self.routes.items():
-            key = id(route.target)
-            if key in together:
-                _, names, asked = together[key]
-                together[key] = (route.target, f"{names}+{name}", asked + parts[name])
+        for name in sorted(self.routes):
+            target = self.routes[name].target
+            if id(target) in together:
+                _, names, asked = together[id(target)]
+                together[id(target)] = (target, f"{names}+{name}", asked + parts[name])
             else:
-                together[key] = (route.target, name, parts[name])
+                together[id(target)] = (target, name, parts[name])
         answered = Ledger.combine(
-            (target.cost(asked).under(names) for target, names, asked in together.values()), same_requests=False
+            (target.cost(asked).asked(asked).under(names) for target, names, asked in together.values()),
+            same_requests=False,
         )
         if self.fee_per_request is None:
             return answered
         fees = self.line("router", self.fee_per_request.currency, demand.requests * self.fee_per_request.column)
-        return Ledger.combine([answered, Ledger(timeline=demand.timeline, lines=(fees,))])
+        return Ledger.combine([answered, Ledger(timeline=demand.timeline, lines=(fees,), rising=True)])

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import attrs
 
-from llm_tco._fields import Number, column, number
+from llm_tco._fields import Number, column, is_a, number
 from llm_tco.components.base import Component, Composable
 from llm_tco.demand import Demand
 from llm_tco.ledger import Ledger, Line
@@ -29,7 +29,7 @@ class ValueAddedTax(Composable):
 
     kind: ClassVar[str] = "value_added_tax"
 
-    inner: Component
+    inner: Component = attrs.field(validator=is_a(Component))
     rate: Number = number(ge=0, kw_only=True)
     included: bool = attrs.field(kw_only=True)
     recoverable_share: Number = number(ge=0, le=1, kw_only=True)

@@ -83,7 +83,7 @@ def _share(part: Any, whole: Any) -> Any:
 
 
 def _pair(comparison: Comparison, a: str, b: str) -> dict[str, Any]:
-    if comparison[a].cash.ndim > 1 or comparison[b].cash.ndim > 1:
+    if comparison[a].has_draws or comparison[b].has_draws:
         return {"a": a, "b": b}
     even = comparison.break_even(a, b)
     dearer, cheaper = comparison.dearer_upfront(a, b)

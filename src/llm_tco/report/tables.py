@@ -33,6 +33,8 @@ def amount(value: float | None) -> str:
     """Write an amount for people: thousands apart, small ones to four digits."""
     if value is None:
         return "none"
+    if abs(value) >= 1e15:
+        return f"{value:.4g}"
     if abs(value) >= 1_000 or value == 0:
         return f"{value:,.0f}"
     if abs(value) >= 10:
@@ -55,8 +57,13 @@ def _terms(document: dict[str, Any]) -> str:
 def _table(title: str, *columns: str, first: int = 1) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
     for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place < first else "right", overflow="fold")
+        table.add_column(Text(column), justify="left" if place < first else "right", overflow="fold")
     return table
+
+
+def _row(table: Table, *cells: str | Text) -> None:
+    """Add a row of texts that stand as they are: brackets in a name are no markup."""
+    table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
 
 
 def _options(document: dict[str, Any]) -> Table:
@@ -72,7 +79,8 @@ def _options(document: dict[str, Any]) -> Table:
         "carries the load",
     )
     for name, option in document["options"].items():
-        table.add_row(
+        _row(
+            table,
             Text(name, style="bold" if name == document["best"] else ""),
             *(
                 amount(option[key])
@@ -126,11 +134,11 @@ def _categories(document: dict[str, Any]) -> Table:
     names = dict.fromkeys(name for option in options.values() for name in option["categories"])
     for category in names:
         values = (option["categories"].get(category) for option in options.values())
-        table.add_row(category, *("–" if value is None else amount(value) for value in values))
+        _row(table, category, *("–" if value is None else amount(value) for value in values))
     table.add_section()
     for unit in dict.fromkeys(unit for option in options.values() for unit in option["quantities"]):
         values = (option["quantities"].get(unit) for option in options.values())
-        table.add_row(Text(unit, style="italic"), *("–" if value is None else amount(value) for value in values))
+        _row(table, Text(unit, style="italic"), *("–" if value is None else amount(value) for value in values))
     return table
 
 
@@ -144,7 +152,7 @@ def _pairs(document: dict[str, Any]) -> Table:
         if short:
             rows.append(("", f"not like for like: {' and '.join(short)} cannot serve the whole load at known prices"))
         for line, (label, value) in enumerate(rows):
-            table.add_row(f"{pair['a']} / {pair['b']}" if line == 0 else "", label, value)
+            _row(table, f"{pair['a']} / {pair['b']}" if line == 0 else "", label, value)
     return table
 
 
@@ -204,11 +212,12 @@ def _sources(document: dict[str, Any]) -> Table:
         page = source["source"]
         stated = f"{page['title']}, {page['url']}" if page["url"] else page["title"]
         rank = f"{source['authority']}, approximate" if source["approximate"] else source["authority"]
-        table.add_row(
+        _row(
+            table,
             f"{source['kind']} {source['record']}",
             f"{source['origin'] or 'the caller'} ({rank})",
             f"{stated} (checked {page['checked']})",
         )
     if not document["sources"]:
-        table.add_row("every amount", "the scenario itself", "")
+        _row(table, "every amount", "the scenario itself", "")
     return table

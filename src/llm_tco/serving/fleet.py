@@ -8,7 +8,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from llm_tco._fields import FloatArray, Number, number, whole
+from llm_tco._fields import FloatArray, Number, is_a, number, whole
 from llm_tco.catalog.records import Record, Server, Throughput
 from llm_tco.demand import Demand, Stream
 from llm_tco.errors import InvalidValueError, UnknownRecordError
@@ -55,12 +55,13 @@ class FleetPlan:
         capacity = self.capacity_hours
         return np.divide(self.busy_hours, capacity, out=np.zeros(self.busy_hours.shape), where=capacity > 0)
 
-    def ledger(self, *lines: Line, records: tuple[Record, ...] = ()) -> Ledger:
+    def ledger(self, *lines: Line, records: tuple[Record, ...] = (), rising: bool = False) -> Ledger:
         """Make a ledger of lines that were read from this plan.
 
         Args:
             lines: The lines.
             records: Records that were used beside those of the fleet.
+            rising: Whether their present value never falls as the volume rises.
         """
         fleet = self.fleet
         steps: dict[Hashable, FloatArray] = {(fleet, "installed"): self.installed, (fleet, "active"): self.active}
@@ -74,6 +75,8 @@ class FleetPlan:
             steps=steps,
             states=frozenset(fleet.states()),
             records=(*fleet.records, *records),
+            served=np.ones(self.demand.timeline.size),
+            rising=rising,
         )
 
 
@@ -103,8 +106,10 @@ class Fleet:
 
     kind: ClassVar[str] = "fleet"
 
-    server: Server
-    throughput: Throughput | Mapping[str, Throughput] = attrs.field(converter=_throughputs)
+    server: Server = attrs.field(validator=is_a(Server))
+    throughput: Throughput | Mapping[str, Throughput] = attrs.field(
+        converter=_throughputs, validator=is_a(Throughput, Mapping)
+    )
     name: str = attrs.field(default=attrs.Factory(lambda self: self.server.key, takes_self=True))
     count: int | None = whole(ge=1, default=None, optional=True)
     planning_utilisation: Number = number(gt=0, le=1, default=1.0)
