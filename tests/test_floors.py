@@ -44,7 +44,7 @@ FLOORS = [
     {"analysis.breakeven"},
     {"analysis.compare"},
     {"scenario", "report.document", "testing.strategies"},
-    {"report.tables", "schema"},
+    {"report.tables", "schema", "testing.laws"},
     {"cli"},
 ]
 EMPTY = {"__init__", "analysis", "catalog", "components", "report", "serving", "testing", "usage"}
@@ -52,7 +52,7 @@ LIBRARIES = {
     "cattrs": {"structure", "catalog.reading", "scenario"},
     "pluggy": {"catalog.hookspecs", "catalog.plugins"},
     "importlib_metadata": {"catalog.plugins"},
-    "hypothesis": {"testing.strategies"},
+    "hypothesis": {"testing.strategies", "testing.laws"},
     "rich": {"report.tables", "cli"},
     "click": {"cli"},
 }

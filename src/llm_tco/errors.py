@@ -60,6 +60,10 @@ class InfeasibleError(LlmTcoError, ValueError):
     """A figure was asked for that no feasible option can give."""
 
 
+class DoubleCountError(LlmTcoError, ValueError):
+    """One amount would be counted twice."""
+
+
 class ProblemsError(LlmTcoError, ValueError):
     """A document with one or more problems, all of them in one report.
 

@@ -16,14 +16,14 @@ from llm_tco.analysis.crossings import Crossings, crossings
 from llm_tco.analysis.terms import Terms, finite
 from llm_tco.catalog.records import Record
 from llm_tco.components.base import Component
-from llm_tco.demand import Demand, Workload
-from llm_tco.errors import InfeasibleError, InvalidValueError, LlmTcoError, suggest
+from llm_tco.demand import Demand, Workload, check_shares
+from llm_tco.errors import DoubleCountError, InfeasibleError, InvalidValueError, LlmTcoError, suggest
 from llm_tco.finance.discounting import annual_rate, as_float, npv, summed
 from llm_tco.finance.returns import Irr, discounted_payback, irr_report, payback, profitability_index, roi
-from llm_tco.ledger import Ledger
+from llm_tco.ledger import AT_ONCE, NATURES, Basis, Ledger
 from llm_tco.money import ExchangeRates
 from llm_tco.timeline import Timeline
-from llm_tco.units import TOKENS_PER_MTOK
+from llm_tco.units import MONTHS_PER_YEAR, TOKENS_PER_MTOK
 
 SEARCH_FACTOR: Final = 100
 """How far above the stated volume break-even volumes are sought, unless said otherwise."""
@@ -134,10 +134,62 @@ class Option:
         groups = costs.by(lambda line: line.category)
         return {name: _figure(summed(group.amounts(self.terms.currency))) for name, group in groups.items()}
 
+    def natures(self) -> dict[str, Number]:
+        """Give what is paid once, what goes on, what is hidden and what comes in; they sum to the net."""
+        groups = self.ledger.where(lambda line: line.is_money).by(lambda line: line.nature)
+        return {
+            nature: _figure(summed(groups[nature].amounts(self.terms.currency)))
+            for nature in NATURES
+            if nature in groups
+        }
+
+    def years(self, basis: Basis = "cash") -> FloatArray:
+        """Give the costs, without benefits, of the day of purchase and of each year.
+
+        Args:
+            basis: `"cash"`, or `"accrual"` for expenses.
+
+        Returns:
+            Shape `(..., 1 + years)`; the last year may be cut short.
+        """
+        costs = self.ledger.where(lambda line: not line.benefit).amounts(self.terms.currency, basis=basis)
+        return by_year(costs)
+
+    @property
+    def depreciation(self) -> Number:
+        """What is recognised of assets over the horizon: the expense of lines that are not expensed at once."""
+        assets = self.ledger.where(lambda line: line.is_money and line.recognition is not AT_ONCE)
+        return _figure(summed(assets.amounts(self.terms.currency, basis="accrual")))
+
+    @property
+    def cost_per_year(self) -> Number:
+        """Annualised cost: the expenses of the horizon, depreciation included, over its years."""
+        expenses = summed(self.years("accrual"))
+        return _figure(expenses * MONTHS_PER_YEAR / self.demand.timeline.months)
+
+    def shared(self, shares: Mapping[str, Number]) -> dict[str, Number]:
+        """Allocate the total cost of ownership to teams, by shares that sum to 1."""
+        check_shares(shares)
+        return {team: _figure(np.asarray(self.tco * share)) for team, share in shares.items()}
+
     def quantities(self) -> dict[str, Number]:
         """Give the total of each quantity, such as kWh."""
         units = [unit for unit in self.ledger.units if unit != self.terms.currency]
         return {unit: _figure(summed(self.ledger.amounts(unit))) for unit in units}
+
+
+def by_year(amounts: FloatArray) -> FloatArray:
+    """Sum months into years: index 0 is the day of purchase, then each year of twelve months.
+
+    Args:
+        amounts: Shape `(..., T + 1)`.
+
+    Returns:
+        Shape `(..., 1 + ceil(T / 12))`.
+    """
+    months = amounts.shape[-1] - 1
+    years = [amounts[..., first : first + MONTHS_PER_YEAR] for first in range(1, months + 1, MONTHS_PER_YEAR)]
+    return np.stack([amounts[..., 0] + 0.0, *(summed(year) for year in years)], axis=-1)
 
 
 def _figure(value: FloatArray) -> Number:
@@ -245,6 +297,29 @@ class Comparison:
         return self.ranking[0] if self.ranking else None
 
     @property
+    def runner_up(self) -> str | None:
+        """The second cheapest option that carries the load; None where there is none."""
+        return self.ranking[1] if len(self.ranking) > 1 else None
+
+    def saving(self, option: str, *, instead_of: str) -> tuple[Number, Number | None]:
+        """Say what an option saves of another's total cost, as money and as a share of it.
+
+        Returns:
+            The money, and the ratio; None for the ratio where the other costs nothing.
+        """
+        other = self[instead_of].tco
+        money = _figure(np.asarray(other - self[option].tco))
+        return money, None if np.any(np.equal(other, 0)) else _figure(np.asarray(money / other))
+
+    def hidden_share(self, option: str, *, instead_of: str) -> Number | None:
+        """Say which share of an option's extra cost over another is hidden; None where it costs no more."""
+        extra = self[option].tco - self[instead_of].tco
+        if np.any(np.less_equal(extra, 0)):
+            return None
+        hidden = self[option].natures().get("hidden", 0.0) - self[instead_of].natures().get("hidden", 0.0)
+        return _figure(np.asarray(hidden / extra))
+
+    @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """Every pair of options."""
         return tuple(itertools.combinations(self.options, 2))
@@ -288,6 +363,16 @@ class Comparison:
         """Order a pair: the option dearer on the day of purchase first."""
         return (a, b) if np.mean(self[a].upfront) >= np.mean(self[b].upfront) else (b, a)
 
+    def _refuse_double_count(self, option: str, other: str) -> None:
+        spent = {line.category for line in self[other].ledger.lines if line.is_money and np.any(line.amounts != 0)}
+        for line in self[option].ledger.lines:
+            if line.benefit and line.replaces in spent:
+                raise DoubleCountError(
+                    f"{option}.{line.name} is a benefit that stands for {line.replaces!r} cost, which {other!r} holds "
+                    f"itself: the comparison of the two counts it already. Leave the benefit out, or compare {option!r} "
+                    "with an option without that cost."
+                )
+
     def investment(self, option: str, *, instead_of: str) -> Investment:
         """Give the case of choosing one option instead of another.
 
@@ -295,7 +380,10 @@ class Comparison:
 
         Raises:
             InfeasibleError: The options hold draws.
+            DoubleCountError: A benefit stands for a cost that the other option holds itself.
         """
+        self._refuse_double_count(option, instead_of)
+        self._refuse_double_count(instead_of, option)
         flows = self[instead_of].net_cash - self[option].net_cash
         if self[option].has_draws or self[instead_of].has_draws:
             raise InfeasibleError("an investment case is read from one scenario, not from draws; ask draw by draw")

@@ -14,6 +14,7 @@ from llm_tco._fields import Number
 from llm_tco.analysis.compare import Comparison, Investment, Option
 from llm_tco.analysis.crossings import Crossings
 from llm_tco.catalog.records import Record
+from llm_tco.errors import DoubleCountError
 from llm_tco.finance.returns import Irr
 
 FORMAT: Final = 1
@@ -36,6 +37,7 @@ def document(comparison: Comparison, *, title: str) -> dict[str, Any]:
         "title": title,
         "best": comparison.best,
         "ranking": list(comparison.ranking),
+        "saving": _saving(comparison),
         "currency": terms.currency,
         "start": timeline.start.isoformat(),
         "months": timeline.months,
@@ -45,6 +47,15 @@ def document(comparison: Comparison, *, title: str) -> dict[str, Any]:
         "pairs": [_pair(comparison, a, b) for a, b in comparison.pairs],
         "sources": [_record(record) for record in comparison.records],
     }
+
+
+def _saving(comparison: Comparison) -> dict[str, Any] | None:
+    """Give what the best option saves against the runner-up; None where there is no runner-up."""
+    best, other = comparison.best, comparison.runner_up
+    if best is None or other is None:
+        return None
+    money, share = comparison.saving(best, instead_of=other)
+    return {"option": best, "instead_of": other, "amount": _plain(money), "share": _plain(share)}
 
 
 def _plain(value: Number | None) -> Any:
@@ -64,6 +75,10 @@ def _option(option: Option) -> dict[str, Any]:
         "cost_per_request": _plain(option.cost_per_request),
         "cost_per_mtok": _plain(option.cost_per_mtok),
         "categories": {name: _plain(value) for name, value in option.categories().items()},
+        "natures": {name: _plain(value) for name, value in option.natures().items()},
+        "years": {basis: option.years(basis).tolist() for basis in ("cash", "accrual")},
+        "cost_per_year": _plain(option.cost_per_year),
+        "depreciation": _plain(option.depreciation),
         "quantities": {name: _plain(value) for name, value in option.quantities().items()},
         "cash": option.cash.tolist(),
         "unserved": {
@@ -101,8 +116,15 @@ def _pair(comparison: Comparison, a: str, b: str) -> dict[str, Any]:
             "searched": list(even.searched),
             "within": [list(piece) for piece in even.by_volume.within],
         },
-        "investment": _investment(comparison.investment(dearer, instead_of=cheaper)),
+        "investment": _case(comparison, dearer, cheaper),
     }
+
+
+def _case(comparison: Comparison, option: str, other: str) -> dict[str, Any]:
+    try:
+        return _investment(comparison.investment(option, instead_of=other))
+    except DoubleCountError as error:
+        return {"option": option, "instead_of": other, "refused": str(error)}
 
 
 def _crossings(found: Crossings) -> dict[str, Any]:

@@ -9,6 +9,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+_NATURES = {
+    "one_time": "paid once",
+    "running": "running",
+    "hidden": "hidden",
+    "benefit": "benefits",
+}
 _STATES = {
     "never": "never: {b} is cheaper throughout",
     "always": "always: {a} is cheaper throughout",
@@ -118,6 +124,11 @@ def _verdict(document: dict[str, Any]) -> Iterator[str]:
         yield f"Cheapest by present value among those that carry the load: {best}" + (
             f" (in order: {ahead})." if len(document["ranking"]) > 1 else "."
         )
+    saving = document["saving"]
+    if saving is not None:
+        share = "" if saving["share"] is None else f", {_percent(saving['share'])} of its total"
+        money = f"{amount(saving['amount'])} {document['currency']}"
+        yield f"Against the runner-up {saving['instead_of']} it saves {money}{share}."
     for name, option in document["options"].items():
         for state in option["states"]:
             yield f"{state['state']}: {name}.{state['path']}: {state['note']}"
@@ -131,14 +142,12 @@ def _verdict(document: dict[str, Any]) -> Iterator[str]:
 def _categories(document: dict[str, Any]) -> Table:
     options = document["options"]
     table = _table("Total by category", "category", *options)
-    names = dict.fromkeys(name for option in options.values() for name in option["categories"])
-    for category in names:
-        values = (option["categories"].get(category) for option in options.values())
-        _row(table, category, *("–" if value is None else amount(value) for value in values))
-    table.add_section()
-    for unit in dict.fromkeys(unit for option in options.values() for unit in option["quantities"]):
-        values = (option["quantities"].get(unit) for option in options.values())
-        _row(table, Text(unit, style="italic"), *("–" if value is None else amount(value) for value in values))
+    for key, labels in (("categories", {}), ("natures", _NATURES), ("quantities", {})):
+        for name in dict.fromkeys(name for option in options.values() for name in option[key]):
+            values = (option[key].get(name) for option in options.values())
+            label = Text(labels.get(name, name), style="" if key == "categories" else "italic")
+            _row(table, label, *("–" if value is None else amount(value) for value in values))
+        table.add_section()
     return table
 
 
@@ -171,7 +180,8 @@ def _pair(pair: dict[str, Any], currency: str) -> Iterator[tuple[str, str]]:
         count = "a range" if len(within) == 1 else f"{len(within)} ranges"
         yield "", f"there may be more in {count} between {within[0][0]:,} and {within[-1][1]:,}"
     case = pair["investment"]
-    yield f"{case['option']} instead of {case['instead_of']}", _investment(case, currency)
+    text = f"refused: {case['refused']}" if "refused" in case else _investment(case, currency)
+    yield f"{case['option']} instead of {case['instead_of']}", text
 
 
 def _found(pair: dict[str, Any], found: dict[str, Any], unit: str) -> str:

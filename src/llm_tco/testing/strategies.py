@@ -10,13 +10,17 @@ from hypothesis import strategies as st
 
 from llm_tco._fields import FloatArray
 from llm_tco.catalog.records import Part, Rate, Server, Source, Throughput, Tier, TokenPrice
-from llm_tco.components.amounts import Monthly, OneOff
+from llm_tco.components.amounts import Monthly, OneOff, Periodic
 from llm_tco.components.api import ApiUsage
 from llm_tco.components.base import Component
-from llm_tco.components.benefit import Benefit
+from llm_tco.components.benefit import Benefit, HoursSaved, ProductivityGain
 from llm_tco.components.capital import Purchase
-from llm_tco.components.labour import Labour
+from llm_tco.components.facility import Hosting, Network, Storage
+from llm_tco.components.labour import Crew, Labour, Project, Task
 from llm_tco.components.power import Power
+from llm_tco.components.rental import Rental, Subscription
+from llm_tco.components.risk import CapitalCharge, ExpansionDelay, ExpectedLoss, Waiting
+from llm_tco.components.tax import ValueAddedTax
 from llm_tco.demand import Lengths, Workload
 from llm_tco.ledger import Ledger, Line, Recognition
 from llm_tco.money import Money
@@ -179,37 +183,134 @@ def token_prices(draw: st.DrawFn, currency: str = "USD") -> TokenPrice:
     )
 
 
-@st.composite
-def components(draw: st.DrawFn, currency: str = "CNY") -> Component:
-    """Draw single components whose amounts are in one currency."""
+def _network(currency: str) -> st.SearchStrategy[Component]:
+    return st.builds(
+        Network,
+        base_per_month=money(currency),
+        kb_per_request=st.floats(1.0, 1e4),
+        included_gb=st.floats(0.0, 1e3),
+        price_per_gb=money(currency, 10.0),
+    )
+
+
+def _project(currency: str) -> st.SearchStrategy[Component]:
+    task = st.builds(Task, name=st.sampled_from(["a", "b"]), days=st.floats(0, 50), rate_per_day=money(currency))
+    tasks = st.lists(task, min_size=1, max_size=2, unique_by=lambda one: one.name).map(tuple)
+    return st.builds(Project, st.just("project"), tasks=tasks)
+
+
+def simple_components(currency: str = "CNY") -> st.SearchStrategy[Component]:
+    """Draw components that need no fleet."""
     ratio = st.floats(0.0, 1.0)
-    fleet = draw(fleets(currency=currency))
+    amount, growth = money(currency), rates(-0.2, 0.5)
+    return st.one_of(
+        st.builds(Monthly, st.just("monthly"), amount=amount, growth_per_year=growth, hidden=st.booleans()),
+        st.builds(OneOff, st.just("once"), amount=amount, month=st.integers(0, 1), hidden=st.booleans()),
+        st.builds(Periodic, st.just("audit"), amount=amount, every_months=st.integers(1, 30), growth_per_year=growth),
+        st.builds(Benefit, st.just("benefit"), per_month=amount, confidence=ratio),
+        st.builds(
+            HoursSaved, st.just("saved"), hours_per_month=amounts(0, 500), rate_per_hour=amount, confidence=ratio
+        ),
+        st.builds(
+            ProductivityGain,
+            st.just("metric"),
+            before=st.floats(0.1, 1.0),
+            after=st.floats(1.0, 2.0),
+            base_per_month=amount,
+            realised_share=ratio,
+        ),
+        st.builds(
+            Labour,
+            st.just("labour"),
+            hours_per_month=amounts(0.0, 500.0),
+            rate_per_hour=money(currency, 1_000.0),
+            raise_per_year=growth,
+        ),
+        st.builds(ApiUsage, token_prices(currency), cached_share=ratio),
+        st.builds(Storage, gb=amounts(0, 1e4), price_per_gb=money(currency, 10.0)),
+        st.builds(
+            Subscription,
+            st.just("seats"),
+            seats=st.integers(0, 500),
+            price_per_seat=money(currency, 5_000.0),
+            per=st.sampled_from(["month", "year"]),
+        ),
+        st.builds(
+            Waiting,
+            rate_per_hour=money(currency, 1_000.0),
+            people=amounts(0, 100),
+            minutes_per_day=amounts(0, 60),
+            days_per_month=amounts(0, 31),
+        ),
+        st.builds(Waiting, rate_per_hour=money(currency, 1_000.0), seconds_per_request=amounts(0, 60)),
+        st.builds(ExpectedLoss, st.just("leak"), events_per_year=amounts(0, 5), loss_per_event=amount),
+        st.builds(
+            ExpectedLoss,
+            st.just("outage"),
+            events_per_year=amounts(0, 5),
+            hours_per_event=amounts(0, 50),
+            loss_per_hour=amount,
+        ),
+        _network(currency),
+        _project(currency),
+    )
+
+
+@st.composite
+def fleet_components(draw: st.DrawFn, currency: str = "CNY", *, fixed: bool | None = None) -> Component:
+    """Draw components that read a fleet."""
+    fleet = draw(fleets(currency=currency, fixed=fixed))
     price = fleet.server.price
-    salvage = None if price is None else Money(float(price.value) * draw(ratio), currency)
+    salvage = None if price is None else Money(float(price.value) * draw(st.floats(0.0, 1.0)), currency)
+    purchase = st.builds(
+        Purchase,
+        st.just(fleet),
+        life_years=st.integers(1, 72).map(lambda months: months / 12),
+        salvage=st.sampled_from([None, salvage]),
+        residual=st.sampled_from(["none", "book", "salvage"]),
+        owned=st.integers(0, 2),
+    )
     component: Component = draw(
         st.one_of(
-            st.builds(Monthly, st.just("monthly"), amount=money(currency), growth_per_year=rates(-0.5, 0.5)),
-            st.builds(OneOff, st.just("once"), amount=money(currency), month=st.integers(0, 1)),
-            st.builds(Benefit, st.just("benefit"), per_month=money(currency), confidence=ratio),
+            purchase,
+            st.builds(CapitalCharge, purchase, rate_per_year=st.floats(0.0, 0.3)),
             st.builds(
-                Labour,
-                st.just("labour"),
-                hours_per_month=amounts(0.0, 500.0),
-                rate_per_hour=money(currency, 1_000.0),
-                raise_per_year=rates(-0.2, 0.5),
+                ValueAddedTax,
+                purchase,
+                rate=st.floats(0, 0.3),
+                included=st.booleans(),
+                recoverable_share=st.floats(0, 1),
             ),
-            st.builds(ApiUsage, token_prices(currency), cached_share=ratio),
             st.builds(Power, st.just(fleet), price_per_kwh=money(currency, 10.0), pue=st.floats(1.0, 3.0)),
             st.builds(
-                Purchase,
-                st.just(fleet),
-                life_years=st.integers(1, 72).map(lambda months: months / 12),
-                salvage=st.just(salvage),
-                residual=st.sampled_from(["none", "book", "salvage"]),
+                Hosting, st.just(fleet), rack_units=st.floats(1.0, 8.0), price_per_rack_unit=money(currency, 2_000.0)
             ),
+            st.builds(
+                Crew,
+                st.just("crew"),
+                fleet=st.just(fleet),
+                servers_per_person=st.floats(0.5, 20.0),
+                cost_per_month=money(currency, 1e5),
+                raise_per_year=rates(-0.1, 0.2),
+            ),
+            st.builds(
+                Rental,
+                st.just(fleet),
+                price_per_hour=money(currency, 100.0),
+                reserved=st.integers(1, 3),
+                reserved_price_per_hour=money(currency, 100.0),
+                term_months=st.integers(1, 36),
+                rework_share=st.floats(0.0, 0.5),
+            ),
+            st.builds(ExpansionDelay, st.just(fleet), months=st.floats(0, 6), loss_per_month=money(currency, 1e5)),
         )
     )
     return component
+
+
+def components(currency: str = "CNY") -> st.SearchStrategy[Component]:
+    """Draw single components of every kind, whose amounts are in one currency."""
+    return st.one_of(simple_components(currency), fleet_components(currency))
 
 
 @st.composite
