@@ -241,3 +241,14 @@ def test_entry_point_names_the_plugin():
     project = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text(encoding="utf-8"))["project"]
 
     assert {"reference": llm_tco_reference.__name__} == project["entry-points"]["llm_tco"]
+
+
+def test_hosting_and_work_are_literal():
+    """Ranges are those that the articles print, and the operations rows sum to 12,600 to 22,000 a month."""
+    prices = {row.key: row for row in llm_tco_reference.llm_tco_service_prices()}
+    monthly = ["devops-20h", "on-call", "model-updates", "dashboards"]
+
+    assert (str(prices["rack-unit"].low), str(prices["rack-unit"].high)) == ("800 CNY", "1500 CNY")
+    assert {row.authority for row in prices.values()} == {"claim"}
+    assert sum(prices[key].low.value for key in monthly) + prices["security-audit"].low.value / 3 == 12_600
+    assert sum(prices[key].high.value for key in monthly) + prices["security-audit"].high.value / 3 == 22_000

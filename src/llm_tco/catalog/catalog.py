@@ -16,6 +16,7 @@ from llm_tco.catalog.records import (
     Model,
     Record,
     Server,
+    ServicePrice,
     Tariff,
     Throughput,
     TokenPrice,
@@ -58,6 +59,7 @@ _BRINGS = {
     "model": "llm-tco-reference",
     "price": "llm-tco-genai-prices",
     "tariff": "llm-tco-reference",
+    "service_price": "llm-tco-reference",
     "throughput": "llm-tco-reference",
 }
 """The plugins of this project that bring each kind of record."""
@@ -163,6 +165,10 @@ class Catalog:
     def tariff(self, key: str, *, on: date, plugin: str | None = None) -> Tariff:
         """Look a price of electricity up; see `price`."""
         return self._find(Tariff, (key,), on=on, plugin=plugin)
+
+    def service_price(self, key: str, *, on: date, plugin: str | None = None) -> ServicePrice:
+        """Look up what a service or an hour of work costs; see `price`."""
+        return self._find(ServicePrice, (key,), on=on, plugin=plugin)
 
     def price(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from llm_tco.catalog.records import Gpu, Model, Server, Tariff, Throughput, TokenPrice
+from llm_tco.catalog.records import Gpu, Model, Server, ServicePrice, Tariff, Throughput, TokenPrice
 
 PROJECT = "llm_tco"
 """Name of the markers and of the entry-point group."""
@@ -43,6 +43,12 @@ def llm_tco_price_sheets() -> Iterable[TokenPrice]:
 @hookspec
 def llm_tco_tariffs() -> Iterable[Tariff]:
     """Return prices of electricity."""
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def llm_tco_service_prices() -> Iterable[ServicePrice]:
+    """Return prices of services and of work: hosting offers, labour rates."""
     raise AssertionError("a specification is never called")
 
 

@@ -21,6 +21,7 @@ from llm_tco.catalog.records import (
     Origin,
     Record,
     Server,
+    ServicePrice,
     Tariff,
     Throughput,
     TokenPrice,
@@ -35,6 +36,7 @@ HOOKS: Final[Mapping[str, type[Record]]] = {
     "llm_tco_models": Model,
     "llm_tco_price_sheets": TokenPrice,
     "llm_tco_tariffs": Tariff,
+    "llm_tco_service_prices": ServicePrice,
     "llm_tco_throughputs": Throughput,
 }
 _COMPONENTS = "llm_tco_components"

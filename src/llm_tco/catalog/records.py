@@ -272,6 +272,40 @@ class Tariff(Record):
 
 
 @attrs.frozen(kw_only=True)
+class ServicePrice(Record):
+    """What a service or an hour of work costs on the market: a hosting offer, a labour rate.
+
+    Attributes:
+        key: Short name.
+        name: Name in full.
+        per: What the price is for, such as `"rack unit and month"` or `"hour"`.
+        low: Lowest price that the source states.
+        high: Highest one; equal to the lowest where it states a single price.
+        aliases: Other names that people use.
+    """
+
+    kind: ClassVar[str] = "service_price"
+
+    key: str = text()
+    name: str = text()
+    per: str = text()
+    low: Money = money()
+    high: Money = money()
+    aliases: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        if self.low.currency != self.high.currency:
+            raise InvalidValueError("high", f"must be in {self.low.currency} as the lowest price is, got {self.high}")
+        if np.any(np.greater(self.low.value, self.high.value)):
+            raise InvalidValueError("high", f"must be at least the lowest price of {self.low}, got {self.high}")
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The words under which it is looked up."""
+        return (self.key,)
+
+
+@attrs.frozen(kw_only=True)
 class Throughput(Record):
     """What one replica of a model delivers when it is kept busy.
 
@@ -478,4 +512,4 @@ class TokenPrice(Record):
         return cost
 
 
-RECORD_TYPES: Final[tuple[type[Record], ...]] = (Gpu, Server, Model, TokenPrice, Tariff, Throughput)
+RECORD_TYPES: Final[tuple[type[Record], ...]] = (Gpu, Server, Model, TokenPrice, Tariff, ServicePrice, Throughput)

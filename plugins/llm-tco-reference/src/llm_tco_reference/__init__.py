@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from llm_tco.catalog.hookspecs import hookimpl
 from llm_tco.catalog.reading import read_records
-from llm_tco.catalog.records import Model, Server, Tariff, Throughput
+from llm_tco.catalog.records import Model, Server, ServicePrice, Tariff, Throughput
 
-__all__ = ["llm_tco_models", "llm_tco_servers", "llm_tco_tariffs", "llm_tco_throughputs"]
+__all__ = [
+    "llm_tco_models",
+    "llm_tco_servers",
+    "llm_tco_service_prices",
+    "llm_tco_tariffs",
+    "llm_tco_throughputs",
+]
 
 
 @hookimpl
@@ -25,6 +31,12 @@ def llm_tco_models() -> tuple[Model, ...]:
 def llm_tco_tariffs() -> tuple[Tariff, ...]:
     """Return electricity prices: the articles' and averages of four US states."""
     return read_records(__name__, "data/tariffs.toml", Tariff, table="tariffs")
+
+
+@hookimpl
+def llm_tco_service_prices() -> tuple[ServicePrice, ...]:
+    """Return what one article states of hosting and of work."""
+    return read_records(__name__, "data/services.toml", ServicePrice, table="services")
 
 
 @hookimpl
