@@ -1,0 +1,183 @@
+"""The kit for other people's code: it catches what is wrong, and lets pass what is right."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import attrs
+import numpy as np
+import pytest
+
+from llm_tco import finance
+from llm_tco.components.amounts import Monthly, OneOff
+from llm_tco.components.base import Composable, Stack
+from llm_tco.components.capital import Purchase
+from llm_tco.components.labour import Labour
+from llm_tco.components.power import Power
+from llm_tco.demand import Workload
+from llm_tco.ledger import Ledger
+from llm_tco.testing import laws
+from llm_tco.testing import strategies as own
+from llm_tco.timeline import Timeline
+
+DEMAND = Workload(requests_per_month=20_000, input_tokens=500, output_tokens=300, growth_per_year=0.5).on(
+    Timeline(date(2026, 12, 1), 18)
+)
+FLOWS = np.array([-100.0, 30.0, 40.0, 50.0, 60.0])
+
+
+def by_month(amount):
+    """Lay an amount on every month."""
+    return lambda demand, calls: np.where(demand.timeline.index > 0, amount, 0.0)
+
+
+@attrs.frozen(eq=False)
+class Planted(Composable):
+    """A component that does what a function says."""
+
+    amounts: object
+    category: str = "other"
+    nature: str = "running"
+    name: str = "planted"
+    calls: list = attrs.field(factory=list)
+
+    def cost(self, demand):
+        """Return one line."""
+        self.calls.append(demand)
+        amounts = self.amounts(demand, len(self.calls))
+        line = self.line(self.category, "CNY", amounts, nature=self.nature)
+        return Ledger(timeline=demand.timeline, lines=(line,))
+
+
+def greedy(demand, calls):
+    """Take away half of the demand."""
+    demand.streams[0].requests[...] *= 0.5
+    return demand.requests * 0.0
+
+
+WRONG = {
+    "changes its demand": (Planted(greedy), "leaves its demand as it was"),
+    "answers anew each time": (Planted(lambda demand, calls: demand.requests * 0 + calls), "answers the same"),
+    "forgets the day of purchase": (
+        Planted(lambda demand, calls: np.ones(demand.timeline.months)),
+        "one amount for each",
+    ),
+    "gives NaN": (Planted(lambda demand, calls: demand.requests * np.nan), "is finite"),
+    "pays for a benefit": (Planted(by_month(5.0), nature="benefit"), "a benefit, which is a credit"),
+    "has steps that it hides": (
+        Planted(lambda demand, calls: np.ceil(demand.requests / 21_000)),
+        "affine in the volume",
+    ),
+    "is curved and does not say so": (Planted(lambda demand, calls: demand.requests**2), "affine in the volume"),
+    "mixes the draws": (
+        Planted(lambda demand, calls: demand.requests - demand.requests.mean(axis=0) * (demand.requests.ndim > 1)),
+        "a row of a batch is the scalar run",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_component_is_caught(name):
+    """Each planted mistake breaks the law that it should."""
+    component, law = WRONG[name]
+
+    with pytest.raises(AssertionError, match=f"broken law: .*{law}"):
+        laws.component(component, fresh())
+
+
+def fresh():
+    """Give a demand of its own, which a planted component may spoil."""
+    demand = DEMAND.window(0)
+    (stream,) = demand.streams
+    return attrs.evolve(demand, streams=(attrs.evolve(stream, requests=stream.requests.copy()),))
+
+
+def box():
+    """Make a fleet."""
+    server = own.Server(
+        key="box", name="Box", idle_w=100, peak_w=500, source=own.SOURCE,
+        parts=(own.Part(name="all", price=own.Money.parse("36000 CNY")),),
+    )  # fmt: skip
+    rate = own.Throughput(gpu="g", model="m", quantisation="q", requests_per_s=0.01, source=own.SOURCE)
+    return own.Fleet(server=server, throughput=rate)
+
+
+RIGHT = [
+    Planted(by_month(5.0)),
+    Planted(by_month(-5.0), nature="benefit"),
+    Monthly("rent", amount="5 CNY"),
+    OneOff("setup", amount="5 CNY", month=3),
+    Labour("ops", hours_per_month=20, rate_per_hour="400 CNY", raise_per_year=0.03),
+    Purchase(box(), life_years=1, salvage="500 CNY", residual="book"),
+    Power(box(), price_per_kwh="1 CNY", pue=1.5),
+]
+
+
+@pytest.mark.parametrize("component", RIGHT, ids=lambda component: component.name)
+def test_a_right_component_passes(component):
+    """No law is too strict."""
+    laws.component(component, fresh())
+
+
+def test_what_the_kit_calls_a_stack_is_one():
+    """The kit needs nothing of a component but its name and its cost."""
+    laws.component(Planted(by_month(1.0)), fresh())
+    assert len(Stack((Planted(by_month(1.0)),)).parts) == 1
+
+
+def periods(size):
+    """Count periods from 0."""
+    return np.arange(size, dtype=float)
+
+
+WRONG_VALUES = {
+    "off by one": lambda rate, flows: float((flows * (1 + rate) ** -(periods(flows.size) + 1)).sum()),
+    "a nominal rate taken as effective": lambda rate, flows: float((flows * np.exp(-rate * periods(flows.size))).sum()),
+    "loses the last flow": lambda rate, flows: finance.npv(rate, np.r_[flows[:-1], 0.0]),
+    "adds a constant": lambda rate, flows: finance.npv(rate, flows) + 1.0,
+}
+
+
+@pytest.mark.parametrize("name", WRONG_VALUES)
+def test_a_wrong_net_present_value_is_caught(name):
+    """An off-by-one, a wrong rate, a lost flow and a constant each break a law."""
+    with pytest.raises(AssertionError, match="broken law"):
+        laws.cash_flow(WRONG_VALUES[name], FLOWS, 0.1)
+
+
+@pytest.mark.parametrize(
+    "npv",
+    [finance.npv, lambda rate, flows: float(sum(flow / (1 + rate) ** t for t, flow in enumerate(flows)))],
+)
+def test_a_right_net_present_value_passes(npv):
+    """The library's own and one in plain Python."""
+    laws.cash_flow(npv, FLOWS, 0.1)
+
+
+WRONG_SCHEDULES = {
+    "forgets salvage": lambda cost, salvage, periods: np.full(periods, cost / periods),
+    "one period too many": lambda cost, salvage, periods: np.full(periods + 1, (cost - salvage) / (periods + 1)),
+    "all at once and a little more": lambda cost, salvage, periods: np.r_[cost - salvage + 1.0, np.zeros(periods - 1)],
+    "goes below zero": lambda cost, salvage, periods: np.r_[
+        2 * (cost - salvage), np.zeros(periods - 2), salvage - cost
+    ],
+}
+
+
+@pytest.mark.parametrize("name", WRONG_SCHEDULES)
+def test_a_wrong_depreciation_is_caught(name):
+    """A schedule that forgets salvage, or spreads it wrongly, breaks a law."""
+    with pytest.raises(AssertionError, match="broken law"):
+        laws.depreciation(WRONG_SCHEDULES[name], 1_000.0, 100.0, 5)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        finance.straight_line,
+        lambda cost, salvage, periods: (cost - salvage) * np.arange(periods, 0, -1) / (periods * (periods + 1) / 2),
+    ],
+)
+def test_a_right_depreciation_passes(schedule):
+    """Straight-line and sum of the years' digits."""
+    laws.depreciation(schedule, 1_000.0, 100.0, 5)
