@@ -174,7 +174,7 @@ def test_a_wrong_depreciation_is_caught(name):
 @pytest.mark.parametrize(
     "schedule",
     [
-        finance.straight_line,
+        finance.sln_schedule,
         lambda cost, salvage, periods: (cost - salvage) * np.arange(periods, 0, -1) / (periods * (periods + 1) / 2),
     ],
 )

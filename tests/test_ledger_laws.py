@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from llm_tco.components.amounts import Monthly
 from llm_tco.components.base import Delayed, Escalated, Limited, Scaled, Stack
 from llm_tco.errors import CurrencyError, InvalidValueError, MismatchError
-from llm_tco.finance import annual_rate, discount_factors, from_nominal, irr_report, monthly_rate, npv, payback, roi
+from llm_tco.finance import annual_rate, discount_factors, effect, irr_report, monthly_rate, npv, payback, roi
 from llm_tco.ledger import NEVER, Ledger, Line, Recognition
 from llm_tco.money import ExchangeRates, Money
 from llm_tco.testing import strategies as own
@@ -188,7 +188,7 @@ def test_monthly_rates_compound_to_annual_ones(rate):
     assert np.isclose((1 + monthly_rate(rate)) ** 12, 1 + rate, rtol=1e-13)
     assert np.isclose(annual_rate(monthly_rate(rate)), rate, rtol=1e-12, atol=1e-14)
     assert rate / 12 >= monthly_rate(rate) - 1e-15
-    assert np.isclose(from_nominal(rate), (1 + rate / 12) ** 12 - 1, rtol=1e-12, atol=1e-14)
+    assert np.isclose(effect(rate), (1 + rate / 12) ** 12 - 1, rtol=1e-12, atol=1e-14)
 
 
 @given(own.cashflows(13, 13).map(np.abs), own.rates(0.0, 2.0))

@@ -11,7 +11,7 @@ from llm_tco._fields import FloatArray, Number, choice, is_a, number, text, whol
 from llm_tco.components.base import Composable
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
-from llm_tco.finance.depreciation import straight_line
+from llm_tco.finance import sln_schedule
 from llm_tco.ledger import Ledger, Line, Recognition, check_category
 from llm_tco.money import Money, money
 from llm_tco.serving.fleet import Fleet
@@ -89,7 +89,7 @@ class Purchase(Composable):
         salvage = np.asarray(0.0 if self.salvage is None else self.salvage.value)
         price, salvage = np.broadcast_arrays(price, salvage)
         share = np.divide(salvage, price, out=np.zeros(price.shape), where=price > 0)
-        months = straight_line(np.ones(share.shape), share, self.life_months)
+        months = sln_schedule(np.ones(share.shape), share, self.life_months)
         weights = np.concatenate([np.zeros((*share.shape, 1)), months], axis=-1)
         weights[..., -1] += share
         return Recognition(weights=weights, salvage_share=share, residual=self.residual)

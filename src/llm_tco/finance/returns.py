@@ -1,20 +1,32 @@
-"""What an investment returns: internal rate, payback, return on investment.
+"""What an investment returns: internal rates, payback, return on investment.
 
 A cash flow is positive when it comes in. The last axis is time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from llm_tco.errors import InvalidValueError
-from llm_tco.finance.discounting import FloatArray, as_float, discount_factors, npv, real_array
+from llm_tco.errors import InvalidValueError, OverflowedError
+from llm_tco.finance._roots import Choice, roots, solve
+from llm_tco.finance.discounting import (
+    FloatArray,
+    as_float,
+    check_rate,
+    discount_factors,
+    npv,
+    over_time,
+    real_array,
+    stream_array,
+)
 
-_NEWTON_STEPS = 200
+_LARGEST = 709.78
+"""ln of the largest rate that a float holds."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,114 +52,151 @@ def irr_report(cashflows: npt.ArrayLike) -> Irr:
     """Find every internal rate of return of one stream and say how many there are.
 
     With x = ln(1 + r) the net present value is a sum of exponentials whose number of
-    zeros is at most the number of sign changes of its coefficients. Multiplied by
-    exp(τx), with τ between two flows of different sign, and differentiated, it loses
-    one sign change; between two zeros of that derivative it is monotone and has at most
-    one zero. Repeated, this isolates every zero (Descartes' rule of signs as proved by
-    Rolle's theorem; G. Pólya and G. Szegő, Problems and Theorems in Analysis II, part V,
-    chapter 1).
+    zeros is at most the number of sign changes of its coefficients. One sign change has
+    one zero, that of ln PV(inflows) − ln PV(outflows), which falls strictly. With more,
+    the sum is multiplied by exp(τx), with τ between two flows of different sign, and
+    differentiated: it loses one sign change, and between two zeros of that derivative it
+    is monotone and has at most one zero. Repeated, this isolates every zero (Descartes'
+    rule of signs as proved by Rolle's theorem; G. Pólya and G. Szegő, Problems and
+    Theorems in Analysis II, part V, chapter 1).
 
     Args:
         cashflows: Flows of one stream, shape `(n,)`.
 
     Raises:
         InvalidValueError: A flow is not finite, or the array is not one stream.
+        OverflowedError: A rate left the range of finite numbers.
 
     >>> [round(rate, 9) for rate in irr_report([-100.0, 230.0, -132.0]).rates]
     [0.1, 0.2]
     """
-    flows = real_array(cashflows, "cashflows")
+    flows = stream_array(cashflows)
     if flows.ndim != 1:
         raise InvalidValueError("cashflows", f"must be one stream, got an array of shape {flows.shape}")
-    times = np.flatnonzero(flows).astype(np.float64)
-    if times.size == 0:
-        return Irr(status="none", rates=())
-    coefficients = flows[times.astype(np.intp)]
-    coefficients = coefficients / np.abs(coefficients).max()
-    rates = tuple(float(np.expm1(root)) for root in _zeros(times - times[0], coefficients))
+    rates = tuple(_rate(x) for x in roots(flows))
     return Irr(status=("none", "unique")[len(rates)] if len(rates) < 2 else "several", rates=rates)
 
 
-def irr(cashflows: npt.ArrayLike) -> float | FloatArray:
+def irr(cashflows: npt.ArrayLike, guess: float | None = None) -> float | FloatArray:
     """Give the internal rate of return per period.
+
+    Excel, numpy-financial and pyxirr return one root of several, each by a rule of its own;
+    here it is NaN unless `guess` says which one is meant. Rates depend neither on the size of
+    the flows nor on zeros before and after them.
+
+    Streams with one sign change are solved together, about a million streams of 60 flows a
+    second and core; others one by one.
+
+    Args:
+        cashflows: Flows, shape `(..., n)`; the first is at time 0.
+        guess: Take the rate nearest to this one where there are several.
+
+    Returns:
+        A float, or an array of shape `(...)`. NaN where there is no rate, or more than
+        one and no guess: `irr_report` says which, `irr_all` gives them all.
+
+    Raises:
+        InvalidValueError: A flow or the guess is not finite.
+        OverflowedError: A rate left the range of finite numbers.
+
+    >>> round(irr([-100.0, 60.0, 60.0]), 9)
+    0.130662386
+    >>> irr([-100.0, 230.0, -132.0])
+    nan
+    >>> round(irr([-100.0, 230.0, -132.0], guess=0.25), 9)
+    0.2
+    """
+    flows = stream_array(cashflows)
+    choose = nearest(guess)
+    if flows.ndim == 1:
+        return _rate(choose(roots(flows)))
+    return _rates(solve(flows.reshape(-1, flows.shape[-1]), choose)).reshape(flows.shape[:-1])
+
+
+def irr_all(cashflows: npt.ArrayLike) -> FloatArray:
+    """Give every internal rate of return above −100 %, in rising order.
 
     Args:
         cashflows: Flows, shape `(..., n)`; the first is at time 0.
 
     Returns:
-        A float, or an array of shape `(...)`. NaN where there is no rate, or more than
-        one: `irr_report` says which.
+        Shape `(..., k)` with k the most rates that a stream has; rows with fewer end in NaN.
 
     Raises:
         InvalidValueError: A flow is not finite.
+        OverflowedError: A rate left the range of finite numbers.
 
-    >>> round(irr([-100.0, 60.0, 60.0]), 9)
-    0.130662386
+    >>> irr_all([-100.0, 230.0, -132.0]).round(9).tolist()
+    [0.1, 0.2]
     """
-    flows = real_array(cashflows, "cashflows")
-    rows = flows.reshape(-1, flows.shape[-1])
-    rates = np.array([irr_report(row).rate for row in rows])
-    return as_float(rates.reshape(flows.shape[:-1]))
+    flows = stream_array(cashflows)
+    found = [roots(row) for row in flows.reshape(-1, flows.shape[-1])]
+    most = max(map(len, found), default=0)
+    table = np.array([row + [np.nan] * (most - len(row)) for row in found]).reshape(*flows.shape[:-1], most)
+    return _rates(table)
 
 
-def _zeros(times: FloatArray, coefficients: FloatArray) -> list[float]:
-    """Find the x at which Σ c·exp(−t·x) changes its sign, in rising order."""
-    changes = np.flatnonzero(np.signbit(coefficients[1:]) != np.signbit(coefficients[:-1]))
-    if changes.size == 0:
-        return []
-    magnitude = np.abs(coefficients)
-    low = -float(np.log1p(magnitude.max() / magnitude[-1]))
-    high = float(np.log1p(magnitude.max() / magnitude[0]))
-    if changes.size == 1:
-        return [_solve(times, coefficients, low, high)]
-    pivot = (times[changes[0]] + times[changes[0] + 1]) / 2
-    turning = [point for point in _zeros(times, coefficients * (pivot - times)) if low < point < high]
-    edges = [low, *turning, high]
-    signs = [_sign(times, coefficients, edge) for edge in edges]
-    return [
-        _solve(times, coefficients, left, right)
-        for left, right, before, after in zip(edges, edges[1:], signs, signs[1:], strict=False)
-        if before * after < 0
-    ]
+def nearest(guess: float | None, periods: float = 1.0) -> Choice:
+    """Make a choice among roots x: the only one, or the one whose rate is nearest to a guess."""
+    if guess is None:
+        return lambda found: found[0] if len(found) == 1 else np.nan
+    wanted = float(real_array(guess, "guess"))
+
+    def choose(found: Sequence[float]) -> float:
+        return min(found, key=lambda x: abs(np.expm1(min(x * periods, 700.0)) - wanted), default=np.nan)
+
+    return choose
 
 
-def _terms(times: FloatArray, coefficients: FloatArray, x: float) -> FloatArray:
-    """Give the terms at x, scaled by a positive factor so that none overflows."""
-    reference = times[0] if x >= 0 else times[-1]
-    return np.asarray(coefficients * np.exp(-(times - reference) * x))
+def _rate(x: float) -> float:
+    """Turn ln(1 + r) into r; `numpy` does it, so that a batch has the same bits."""
+    if x > _LARGEST:
+        raise OverflowedError("a rate of return is too large for a float; look for flows that should not be so small")
+    return float(np.expm1(x)) + 0.0
 
 
-def _sign(times: FloatArray, coefficients: FloatArray, x: float) -> float:
-    return float(np.sign(_terms(times, coefficients, x).sum()))
+def _rates(x: FloatArray) -> FloatArray:
+    """Do what `_rate` does for many."""
+    if (x > _LARGEST).any():
+        _rate(np.inf)
+    return np.asarray(np.expm1(x)) + 0.0
 
 
-def _solve(times: FloatArray, coefficients: FloatArray, low: float, high: float) -> float:
-    """Find the only zero between two points of different sign.
+def mirr(cashflows: npt.ArrayLike, finance_rate: npt.ArrayLike, reinvest_rate: npt.ArrayLike) -> float | FloatArray:
+    """Give the modified internal rate of return per period.
 
-    Newton's method on ln(Σ positive terms) − ln(Σ negative terms), which is nearly
-    linear, with bisection where a step leaves the bracket.
+    Outflows are financed at one rate, inflows reinvested at another to the last period
+    (S. Y. Lin, The Modified Internal Rate of Return and Investment Criterion, The
+    Engineering Economist 21, 1976). The number of periods is that of the array: zeros at
+    its ends count, as in Excel.
+
+    Args:
+        cashflows: Flows, shape `(..., n)`; the first is at time 0.
+        finance_rate: Rate paid on outflows, shape `(...)`. [1/period]
+        reinvest_rate: Rate earned on inflows, shape `(...)`. [1/period]
+
+    Returns:
+        `(FV(inflows) / -PV(outflows)) ** (1 / (n - 1)) - 1`, a float or an array of shape
+        `(...)`; NaN where nothing goes out, nothing comes in or there is one period only.
+
+    Raises:
+        InvalidValueError: A rate of −100 % or less, or a value that is not finite.
+        OverflowedError: A value left the range of finite numbers.
+
+    >>> round(mirr([-100.0, 50.0, -60.0, 70.0], 0.1, 0.12), 9)
+    -0.039093666
     """
-    positive = coefficients > 0
-    at_low = _sign(times, coefficients, low)
-    x = 0.0 if low < 0.0 < high else (low + high) / 2
-    for _ in range(_NEWTON_STEPS):
-        terms = np.abs(_terms(times, coefficients, x))
-        gain, loss = terms[positive], terms[~positive]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            value = np.log(gain.sum()) - np.log(loss.sum())
-            slope = (loss @ times[~positive]) / loss.sum() - (gain @ times[positive]) / gain.sum()
-            step = x - value / slope
-        if value == 0:
-            return x
-        if np.sign(value) == at_low:
-            low = x
-        else:
-            high = x
-        previous = x
-        x = float(step) if low < step < high else (low + high) / 2
-        if x in (previous, low, high) or abs(x - previous) <= 1e-16 * max(1.0, abs(x)):
-            break
-    return x
+    flows = stream_array(cashflows)
+    size = flows.shape[-1]
+    growth = np.log1p(check_rate(reinvest_rate, "reinvest_rate"))
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        gained = over_time(np.maximum(flows, 0.0), discount_factors(reinvest_rate, size))
+        spent = over_time(np.maximum(-flows, 0.0), discount_factors(check_rate(finance_rate, "finance_rate"), size))
+        ratio = np.where((gained > 0) & (spent > 0) & (size > 1), gained / spent, np.nan)
+        rates = np.expm1(np.log(ratio) / max(size - 1, 1) + growth)
+    if np.isinf(gained).any() or np.isinf(spent).any() or np.isinf(rates).any():
+        raise OverflowedError("the modified rate is too large for a float; state the flows in larger units")
+    return as_float(rates)
 
 
 def payback(cashflows: npt.ArrayLike) -> float | FloatArray:
