@@ -30,14 +30,14 @@ def sources(*paths: str) -> list[str]:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run every test on each supported Python that is there."""
-    session.install(*sources(".[cli,testing]", *(f"plugins/{name}" for name in PLUGINS)), "--group", "test")
+    session.install(*sources(".[cli,report,testing]", *(f"plugins/{name}" for name in PLUGINS)), "--group", "test")
     session.run("pytest", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """Run every test on the lowest versions that the packages allow."""
-    packages = sources(".[cli,testing]", *(f"plugins/{name}" for name in PLUGINS))
+    packages = sources(".[cli,report,testing]", *(f"plugins/{name}" for name in PLUGINS))
     session.install("--resolution", "lowest-direct", *packages, "--group", "test")
     session.run("pytest", *session.posargs)
 
@@ -67,19 +67,19 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def types(session: nox.Session) -> None:
     """Check types strictly."""
-    session.install(*sources(".[cli,testing]", *(f"plugins/{name}" for name in PLUGINS)), "--group", "lint")
+    session.install(*sources(".[cli,report,testing]", *(f"plugins/{name}" for name in PLUGINS)), "--group", "lint")
     session.run("mypy")
 
 
 @nox.session(python=PYTHONS[0])
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
-    session.install(*sources(".[cli,testing]", *(f"plugins/{name}" for name in PLUGINS)), "--group", "docs")
+    session.install(*sources(".[cli,report,testing]", *(f"plugins/{name}" for name in PLUGINS)), "--group", "docs")
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
 
 
 @nox.session(python=PYTHONS[0])
 def benchmarks(session: nox.Session) -> None:
     """Print how fast it is, as ratios."""
-    session.install(".[cli,testing]", *(f"plugins/{name}" for name in PLUGINS))
+    session.install(".[cli,report,testing]", *(f"plugins/{name}" for name in PLUGINS))
     session.run("python", "benchmarks/speed.py", *session.posargs)

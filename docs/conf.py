@@ -1,5 +1,7 @@
+import sys
 import warnings
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
 from sphinx.application import Sphinx
 from sphinx.util.inspect import TypeAliasForwardRef
@@ -58,5 +60,14 @@ def _no_type_before_colon(
         lines.insert(0, "")
 
 
+def _write_audit(_app: Sphinx) -> None:
+    """Compute the page of the audit before the pages are read."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    import audit
+
+    audit.main()
+
+
 def setup(app: Sphinx) -> None:
+    app.connect("builder-inited", _write_audit)
     app.connect("autodoc-process-docstring", _no_type_before_colon, priority=100)

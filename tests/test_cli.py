@@ -223,7 +223,7 @@ def test_plugins_are_listed():
     assert "llm-tco-reference 0.1.0: ok" in result.output
 
 
-@pytest.mark.parametrize("command", [[], ["compare"], ["init"], ["schema"], ["plugins"]])
+@pytest.mark.parametrize("command", [[], ["compare"], ["init"], ["schema"], ["plugins"], ["report"]])
 def test_every_command_explains_itself(command):
     """Help is one flag away."""
     result = run(*command, "--help")

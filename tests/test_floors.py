@@ -32,7 +32,7 @@ FLOORS = [
     {"loadshape", "structure"},
     {"catalog.records"},
     {"catalog.catalog", "catalog.hookspecs", "catalog.reading"},
-    {"catalog.plugins"},
+    {"catalog.plugins", "texts"},
     {"demand"},
     {"ledger"},
     {"serving.fleet"},
@@ -55,8 +55,8 @@ FLOORS = [
     {"analysis.terms", "analysis.crossings"},
     {"analysis.breakeven"},
     {"analysis.compare"},
-    {"scenario", "report.document", "testing.strategies"},
-    {"report.tables", "schema", "testing.laws"},
+    {"scenario", "report.document", "report.figures", "testing.strategies"},
+    {"report.proposal", "report.tables", "schema", "testing.laws"},
     {"cli"},
 ]
 EMPTY = {"__init__", "analysis", "catalog", "components", "report", "serving", "testing", "usage"}
@@ -67,6 +67,8 @@ LIBRARIES = {
     "hypothesis": {"testing.strategies", "testing.laws"},
     "rich": {"report.tables", "cli"},
     "click": {"cli"},
+    "jinja2": {"report.proposal"},
+    "babel": {"report.proposal"},
 }
 
 

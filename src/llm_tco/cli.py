@@ -80,6 +80,49 @@ def _print(result: dict[str, object]) -> None:
 
 
 @main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of printing.")
+@click.option("--lang", type=click.Choice(["en", "zh"]), help="Language; the scenario's own without it.")
+@click.option("--template", type=click.Path(path_type=Path), help="A Jinja template instead of the library's own.")
+@click.option("--option", help="The option that is proposed.")
+@click.option("--instead-of", help="The option that it takes the place of.")
+def report(
+    file: Path,
+    *,
+    output: Path | None,
+    lang: str | None,
+    template: Path | None,
+    option: str | None,
+    instead_of: str | None,
+) -> None:
+    """Write a budget proposal from a scenario FILE, in Markdown."""
+    from llm_tco.report.figures import figures, pair
+    from llm_tco.report.proposal import render
+    from llm_tco.scenario import load_scenario
+    from llm_tco.texts import Proposal
+
+    scenario = load_scenario(file)
+    texts = scenario.proposal or Proposal()
+    comparison = scenario.compare()
+    chosen, other = pair(comparison, option or texts.option, instead_of or texts.instead_of)
+    found = figures(comparison, chosen, other, roi_above=texts.recommend_if_roi_above)
+    about = {"title": scenario.title, "description": scenario.description}
+    try:
+        text = render(found, **about, texts=texts, lang=lang, template=template)
+    except ModuleNotFoundError as error:
+        raise click.ClickException(str(error)) from None
+    try:
+        if output is None:
+            click.echo(text.encode(), nl=False)  # bytes, as the languages go beyond some terminals' encodings
+        else:
+            output.write_text(text, "utf-8", newline="\n")
+    except OSError as error:
+        raise click.UsageError(f"{output} cannot be written: {error.strerror}") from None
+    if comparison.best is None:
+        raise SystemExit(EXIT_NOTHING_FEASIBLE)
+
+
+@main.command()
 @click.argument("file", type=click.Path(path_type=Path), default="scenario.toml")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def init(file: Path, *, force: bool) -> None:

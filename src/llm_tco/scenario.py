@@ -36,6 +36,7 @@ from llm_tco.errors import InvalidValueError, LlmTcoError, ProblemsError, sugges
 from llm_tco.money import check_currency, exchange_rates
 from llm_tco.serving.fleet import Fleet
 from llm_tco.structure import Problems, build, check_table, problem, reported, settable
+from llm_tco.texts import Proposal
 from llm_tco.timeline import Timeline
 
 T = TypeVar("T")
@@ -121,6 +122,7 @@ class Scenario:
         lens: `"full"`, or `"marginal"` to leave sunk costs out.
         volumes: Lowest and highest requests a month among which break-even is sought.
         description: Anything a reader should know.
+        proposal: The texts of a budget proposal.
     """
 
     title: str = text(default="scenario")
@@ -134,6 +136,7 @@ class Scenario:
     lens: str = choice("full", "marginal", default="full")
     volumes: tuple[int, ...] | None = None
     description: str = ""
+    proposal: Proposal | None = None
 
     def __attrs_post_init__(self) -> None:
         if not self.options:
