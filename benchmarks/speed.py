@@ -31,7 +31,8 @@ from llm_tco import (
     Workload,
     compare,
 )
-from llm_tco.catalog.records import Part, Rate, Server, Source, Throughput, TokenPrice
+from llm_tco.catalog.prices import Rate, TokenPrice
+from llm_tco.catalog.records import Part, Server, Source, Throughput
 
 SOURCE = Source(title="benchmark", checked=date(2026, 11, 1))
 MONTHS = 36

@@ -12,7 +12,8 @@ import pytest
 from llm_tco.catalog.catalog import Catalog, PluginReport
 from llm_tco.catalog.hookspecs import hookimpl
 from llm_tco.catalog.plugins import collect, load_catalog
-from llm_tco.catalog.records import Gpu, Origin, Period, Rate, Tariff, Throughput, TokenPrice
+from llm_tco.catalog.prices import Rate, TokenPrice
+from llm_tco.catalog.records import Gpu, Origin, Period, Tariff, Throughput
 from llm_tco.errors import ConflictingRecordsError, NotInForceError, UnknownRecordError
 from llm_tco.testing.strategies import SOURCE
 

@@ -30,7 +30,8 @@ from llm_tco import (
     Workload,
     compare,
 )
-from llm_tco.catalog.records import Part, Rate, Server, Throughput, TokenPrice
+from llm_tco.catalog.prices import Rate, TokenPrice
+from llm_tco.catalog.records import Part, Server, Throughput
 from llm_tco.errors import (
     InfeasibleError,
     InvalidValueError,

@@ -31,6 +31,7 @@ FLOORS = [
     {"money", "timeline"},
     {"loadshape", "structure"},
     {"catalog.records"},
+    {"catalog.prices"},
     {"catalog.catalog", "catalog.hookspecs", "catalog.reading"},
     {"catalog.plugins", "texts"},
     {"demand"},

@@ -19,17 +19,9 @@ from llm_tco._fields import MAX_WHOLE, Number, choice, number, text, to_number, 
 from llm_tco.analysis.compare import Comparison, compare
 from llm_tco.catalog.catalog import Catalog
 from llm_tco.catalog.plugins import load_catalog
+from llm_tco.catalog.prices import STANDARD, TokenPrice
 from llm_tco.catalog.reading import read_toml, record_converter
-from llm_tco.catalog.records import (
-    STANDARD,
-    Origin,
-    Record,
-    Server,
-    Source,
-    Tariff,
-    Throughput,
-    TokenPrice,
-)
+from llm_tco.catalog.records import Origin, Record, Server, Source, Tariff, Throughput
 from llm_tco.components.base import Component, Stack
 from llm_tco.demand import Lengths, Workload
 from llm_tco.errors import InvalidValueError, LlmTcoError, ProblemsError, suggest

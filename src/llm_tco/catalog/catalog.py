@@ -9,18 +9,8 @@ from typing import TypeVar
 
 import attrs
 
-from llm_tco.catalog.records import (
-    AUTHORITIES,
-    STANDARD,
-    Gpu,
-    Model,
-    Record,
-    Server,
-    ServicePrice,
-    Tariff,
-    Throughput,
-    TokenPrice,
-)
+from llm_tco.catalog.prices import STANDARD, TokenPrice
+from llm_tco.catalog.records import AUTHORITIES, Gpu, Model, Record, Server, ServicePrice, Tariff, Throughput
 from llm_tco.errors import ConflictingRecordsError, NotInForceError, UnknownRecordError, suggest
 
 R = TypeVar("R", bound=Record)

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import pluggy
 
-from llm_tco.catalog.records import Gpu, Model, Server, ServicePrice, Tariff, Throughput, TokenPrice
+from llm_tco.catalog.prices import TokenPrice
+from llm_tco.catalog.records import Gpu, Model, Server, ServicePrice, Tariff, Throughput
 
 PROJECT = "llm_tco"
 """Name of the markers and of the entry-point group."""

@@ -15,17 +15,8 @@ import pluggy
 from llm_tco.catalog import hookspecs
 from llm_tco.catalog.catalog import Catalog, PluginReport
 from llm_tco.catalog.hookspecs import PROJECT
-from llm_tco.catalog.records import (
-    Gpu,
-    Model,
-    Origin,
-    Record,
-    Server,
-    ServicePrice,
-    Tariff,
-    Throughput,
-    TokenPrice,
-)
+from llm_tco.catalog.prices import TokenPrice
+from llm_tco.catalog.records import Gpu, Model, Origin, Record, Server, ServicePrice, Tariff, Throughput
 
 DISABLED_VARIABLE: Final = "LLM_TCO_DISABLED_PLUGINS"
 """Environment variable: names of plugins to leave out, separated by commas."""

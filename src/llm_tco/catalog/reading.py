@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import cattrs
 
-from llm_tco.catalog.records import Rate, Record, Source
+from llm_tco.catalog.prices import Rate
+from llm_tco.catalog.records import Record, Source
 from llm_tco.errors import ProblemsError, suggest
 from llm_tco.structure import Problems, build, new_converter, problem, structure
 

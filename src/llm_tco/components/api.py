@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from llm_tco._fields import Number, column, is_a, number, text
-from llm_tco.catalog.records import TokenPrice
+from llm_tco.catalog.prices import TokenPrice
 from llm_tco.components.base import Composable
 from llm_tco.demand import Demand
 from llm_tco.ledger import Ledger, State

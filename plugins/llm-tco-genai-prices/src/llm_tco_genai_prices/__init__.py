@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llm_tco.catalog.hookspecs import hookimpl
-from llm_tco.catalog.records import TokenPrice
+from llm_tco.catalog.prices import TokenPrice
 
 __all__ = ["llm_tco_price_sheets"]
 

@@ -25,7 +25,8 @@ from genai_prices.types import (
     TimeOfDateConstraint,
 )
 
-from llm_tco.catalog.records import STANDARD, Period, Rate, Source, Tier, TokenPrice
+from llm_tco.catalog.prices import STANDARD, Rate, Tier, TokenPrice
+from llm_tco.catalog.records import Period, Source
 
 T = TypeVar("T")
 
