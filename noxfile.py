@@ -50,9 +50,9 @@ def wheels(session: nox.Session) -> None:
         session.run(
             "uv", "build", "--wheel", "--quiet", "--no-sources", "--out-dir", str(wheels), package, external=True
         )
-    session.install(
-        "--reinstall", *(str(wheel) for wheel in sorted(wheels.glob("*.whl"))), "--group", "test", "click", "rich"
-    )
+    built = [str(wheel) for wheel in sorted(wheels.glob("*.whl"))]
+    core = next(wheel for wheel in built if Path(wheel).name.startswith("llm_tco-"))
+    session.install("--reinstall", *built, f"{core}[cli,report,testing]", "--group", "test")
     session.run("pytest", "tests", *session.posargs)
 
 

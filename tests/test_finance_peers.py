@@ -33,20 +33,27 @@ def test_present_values_agree(flows, rate):
     assert np.isclose(finance.npv_excel(rate, flows), pyxirr.npv(rate, flows, start_from_zero=False), atol=atol)
 
 
-@given(own.investments())
+# Rates beyond 1,000 % or below −90 % are not drawn: the tolerances of both peers are absolute.
+usual_investments = st.builds(
+    lambda inflows, share: np.array([-share * sum(inflows), *inflows]),
+    st.lists(st.floats(1.0, 100.0), min_size=2, max_size=12),
+    st.floats(0.3, 1.5),
+)
+
+
+@given(usual_investments)
 def test_internal_rates_agree(flows):
-    """Rates beyond 1,000 % or below −90 % are left out: the tolerances of both peers are absolute."""
+    """Where rates are usual, pyxirr finds the same."""
     rate = finance.irr(flows)
-    assume(-0.9 < rate < 10 and np.abs(flows).max() < 1e6 * np.abs(flows).min())
 
     assert np.isclose(rate, pyxirr.irr(flows), rtol=1e-6, atol=1e-8)
 
 
-@given(own.investments(12))
+@given(usual_investments)
 def test_internal_rates_agree_with_numpy_financial(flows):
     """It picks among the roots of the polynomial, here there is one; its Newton may give up with NaN."""
     rate, other = finance.irr(flows), npf.irr(flows)
-    assume(-0.9 < rate < 10 and not np.isnan(other))
+    assume(not np.isnan(other))
 
     assert np.isclose(rate, other, rtol=1e-6, atol=1e-8)
 
