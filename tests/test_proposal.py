@@ -229,7 +229,7 @@ def test_the_seed_in_chinese():
     text = run("report", EXAMPLE).output
 
     for part in (
-        "# Ollama 本地 LLM 推理平台 — 预算申请",
+        "# 自有推理平台的预算申请",
         "## 一、项目背景与目标",
         "2026年12月1日",
         "| **合计** | | **¥60,500** |",
@@ -239,7 +239,7 @@ def test_the_seed_in_chinese():
         "¥658,370",
         "1,238.9%",
         "**条件成立,建议批准。**",
-        "| 硬件故障 | 中 | 高 | 关键部件延保 + 备用节点 |",
+        "| 显卡或电源损坏 | 中 | 高 | 延长保修,并留一台备机 |",
         "成本分析与优化, section 10.5.5",
     ):
         assert part in text
@@ -346,7 +346,7 @@ def test_a_template_can_be_replaced(tmp_path):
 
     result = run("report", EXAMPLE, "--template", template, "--lang", "en")
 
-    assert result.output == "Ollama 本地 LLM 推理平台 — 预算申请: CN¥658,370, Dec 2026\n"
+    assert result.output == "自有推理平台的预算申请: CN¥658,370, Dec 2026\n"
 
 
 def test_a_template_can_replace_one_block(tmp_path):
@@ -396,12 +396,11 @@ def test_a_wrong_key_is_one_report_with_its_path(tmp_path):
     """Problems of the texts stand beside all others."""
     file = tmp_path / "wrong.toml"
     text = EXAMPLE.read_text("utf-8").replace("goals = [", "gaols = [").replace('lang = "zh"', 'lang = "fr"')
-    file.write_text(text.replace('{ phase = "Phase 1", when = ', '{ phase = "Phase 1", wen = '), "utf-8")
+    file.write_text(text.replace('{ phase = "一", when = ', '{ phase = "一", wen = '), "utf-8")
 
     result = run("report", file)
 
     assert result.exit_code == 2
-    assert "3 problems" not in result.output
     assert "4 problems" in result.output
     assert "proposal.gaols: is not a field of Proposal; did you mean 'goals'?" in result.output
     assert "proposal.lang: must be one of 'en', 'zh', got 'fr'" in result.output
