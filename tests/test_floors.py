@@ -174,3 +174,12 @@ def test_modules_are_of_a_readable_size():
     """A module has one reason to change, and fits a reader's head."""
     for path in PACKAGE.rglob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 520, path.name
+
+
+def test_no_component_is_longer_than_a_screen():
+    """A kind of cost can be read at a glance: its docstring and fields, and its arithmetic."""
+    for path in (PACKAGE / "components").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                body = node.end_lineno - node.lineno - len((ast.get_docstring(node) or "").splitlines())
+                assert body <= 80, f"{path.name}: {node.name}"

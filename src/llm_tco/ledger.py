@@ -405,7 +405,7 @@ class Ledger:
         Args:
             demand: The demand that they were asked to carry.
         """
-        if self.served is None:
+        if self.served is None or (self.served[..., 1:] >= 1.0).all():
             return self
         idle = demand.requests * (1.0 - self.served)
         return attrs.evolve(self, unserved=np.maximum(self.unserved, idle), served=None)
@@ -419,12 +419,13 @@ class Ledger:
         groups = dict.fromkeys(key(line) for line in self.lines)
         return {group: self.where(lambda line, group=group: key(line) == group) for group in groups}  # type: ignore[misc]
 
-    def amounts(self, unit: str, *, basis: Basis = "cash") -> FloatArray:
+    def amounts(self, unit: str, *, basis: Basis = "cash", benefits: bool = True) -> FloatArray:
         """Add the lines of one unit.
 
         Args:
             unit: A currency or a quantity.
             basis: `"cash"` or `"accrual"`.
+            benefits: Whether benefits count.
 
         Returns:
             Sum by month, shape `(..., T + 1)`.
@@ -439,7 +440,12 @@ class Ledger:
                 raise CurrencyError(f"amounts in {', '.join(others)} and {unit} don't add; convert the ledger first")
         with np.errstate(over="ignore", invalid="ignore"):
             value = total(
-                ((line.path, line.read(basis)) for line in self.lines if line.unit == unit), self.timeline.size
+                (
+                    (line.path, line.read(basis))
+                    for line in self.lines
+                    if line.unit == unit and (benefits or not line.benefit)
+                ),
+                self.timeline.size,
             )
         if not np.isfinite(value).all():
             raise OverflowedError(f"a sum in {unit} is too large for a float; state the amounts in larger units")

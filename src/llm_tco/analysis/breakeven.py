@@ -25,7 +25,7 @@ from llm_tco.demand import Workload
 from llm_tco.ledger import Ledger
 from llm_tco.timeline import Timeline
 
-PARTS: Final = 12
+PARTS: Final = 24
 """Parts into which a piece with a step in it is cut."""
 MAX_POINTS: Final = 5_000
 """Volumes that are evaluated at most; what is left is reported as a range."""

@@ -152,8 +152,7 @@ class Option:
         Returns:
             Shape `(..., 1 + years)`; the last year may be cut short.
         """
-        costs = self.ledger.where(lambda line: not line.benefit).amounts(self.terms.currency, basis=basis)
-        return by_year(costs)
+        return by_year(self.ledger.amounts(self.terms.currency, basis=basis, benefits=False))
 
     @property
     def depreciation(self) -> Number:

@@ -80,4 +80,4 @@ class Terms:
 
     def costs(self, ledger: Ledger) -> FloatArray:
         """Read the cash of all costs, without benefits, shape `(..., T + 1)`."""
-        return ledger.where(lambda line: not line.benefit).amounts(self.currency)
+        return ledger.amounts(self.currency, benefits=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from typing import ClassVar
 
 import attrs
@@ -18,14 +20,81 @@ from llm_tco.serving.fleet import Fleet
 from llm_tco.units import MONTHS_PER_YEAR
 
 
+def entering(installed: FloatArray) -> FloatArray:
+    """Give how many enter at each time: a month ahead of the one that needs them.
+
+    Args:
+        installed: Servers that are owned in each month, shape `(..., T + 1)`; it never falls.
+
+    Returns:
+        Additions, of the same shape; those of month 1 enter on the day of purchase.
+    """
+    added = np.zeros(installed.shape)
+    added[..., 0] = installed[..., 0]
+    added[..., :-1] += np.diff(installed, axis=-1)
+    return added
+
+
+def with_replacements(added: FloatArray, life_months: int) -> FloatArray:
+    """Give how many are bought at each time: each again at the end of its life, but not at the horizon."""
+    bought = added.copy()
+    for age in range(life_months, added.shape[-1], life_months):
+        bought[..., age:] += added[..., :-age]
+    bought[..., -1] = 0.0
+    return bought
+
+
+def leaving(bought: FloatArray, life_months: int) -> FloatArray:
+    """Give how many reach the end of their life at each time, of the same shape."""
+    sold = np.zeros(bought.shape)
+    if life_months < bought.shape[-1]:
+        sold[..., life_months:] = bought[..., :-life_months]
+    return sold
+
+
+def written_off(price: Money, salvage: Money | None, life_months: int, residual: str) -> Recognition:
+    """Recognise cost less salvage in equal parts over a life, and the rest when the asset is sold."""
+    cost, worth = np.broadcast_arrays(price.value, 0.0 if salvage is None else salvage.value)
+    share = np.divide(worth, cost, out=np.zeros(cost.shape), where=cost > 0)
+    months = sln_schedule(np.ones(share.shape), share, life_months)
+    weights = np.concatenate([np.zeros((*share.shape, 1)), months], axis=-1)
+    weights[..., -1] += share
+    return Recognition(weights=weights, salvage_share=share, residual=residual)
+
+
+def check_salvage(price: Money, salvage: Money | None) -> None:
+    """Refuse a salvage value in another currency or above the price.
+
+    Raises:
+        InvalidValueError: See above.
+    """
+    if salvage is None:
+        return
+    if salvage.currency != price.currency:
+        raise InvalidValueError("salvage", f"must be in the currency of the price, {price.currency}, got {salvage}")
+    if np.any(np.greater(salvage.value, price.value)):
+        raise InvalidValueError("salvage", f"must be at most the price of {price}, got {salvage}")
+
+
+def life_in_months(life_years: Number) -> int:
+    """Give a life in months, and refuse parts of one.
+
+    Raises:
+        InvalidValueError: See above.
+    """
+    months = np.asarray(life_years) * MONTHS_PER_YEAR
+    if months.ndim or abs(months - np.round(months)) > 1e-9 or np.round(months) < 1:
+        raise InvalidValueError("life_years", f"must be a whole number of months, got {life_years} years")
+    return round(float(months))
+
+
 @attrs.frozen(eq=False)
 class Purchase(Composable):
     """Buy the servers of a fleet, or a number of other things, and replace them at the end of their life.
 
-    Servers are bought a month ahead of the one that needs them, those of month 1 on the
-    day of purchase. Each is replaced by its like when its life ends within the horizon,
-    and sold for its salvage value. Its cost less salvage is recognised in equal parts
-    over the months of its life (straight-line depreciation of the historical cost).
+    Servers are bought a month ahead of the one that needs them, replaced by their like and
+    sold for their salvage value. Cost less salvage is an expense of the months of their life
+    in equal parts (straight-line depreciation of the historical cost).
 
     Attributes:
         fleet: The fleet whose servers are bought.
@@ -55,105 +124,59 @@ class Purchase(Composable):
     def __attrs_post_init__(self) -> None:
         if (self.fleet is None) == (self.quantity is None):
             raise InvalidValueError("quantity", "must be given where there is no fleet, and only there")
-        months = np.asarray(self.life_years) * MONTHS_PER_YEAR
-        if months.ndim or abs(months - np.round(months)) > 1e-9 or np.round(months) < 1:
-            raise InvalidValueError("life_years", f"must be a whole number of months, got {self.life_years} years")
-        price = self.unit_price
-        if self.salvage is not None:
-            if self.salvage.currency != price.currency:
-                raise InvalidValueError(
-                    "salvage", f"must be in the currency of the price, {price.currency}, got {self.salvage}"
-                )
-            if np.any(np.greater(self.salvage.value, price.value)):
-                raise InvalidValueError("salvage", f"must be at most the price of {price}, got {self.salvage}")
+        life_in_months(self.life_years)
+        check_salvage(self.unit_price, self.salvage)
 
     @property
     def unit_price(self) -> Money:
         """Price of one."""
-        price = self.price
-        if price is None and self.fleet is not None:
-            price = self.fleet.server.price
+        price = self.fleet.server.price if self.price is None and self.fleet is not None else self.price
         if price is None:
             raise InvalidValueError("price", "is missing; no bill of materials states it either")
         return price
 
-    @property
-    def life_months(self) -> int:
-        """Useful life, in months."""
-        return round(float(self.life_years) * MONTHS_PER_YEAR)
-
-    @property
+    @functools.cached_property
     def recognition(self) -> Recognition:
-        """Straight-line depreciation down to salvage; the rest when it is sold."""
-        price = np.asarray(self.unit_price.value)
-        salvage = np.asarray(0.0 if self.salvage is None else self.salvage.value)
-        price, salvage = np.broadcast_arrays(price, salvage)
-        share = np.divide(salvage, price, out=np.zeros(price.shape), where=price > 0)
-        months = sln_schedule(np.ones(share.shape), share, self.life_months)
-        weights = np.concatenate([np.zeros((*share.shape, 1)), months], axis=-1)
-        weights[..., -1] += share
-        return Recognition(weights=weights, salvage_share=share, residual=self.residual)
-
-    def _added(self, installed: FloatArray) -> FloatArray:
-        """Give how many enter at each time, shape `(..., T + 1)`: a month ahead of the one that needs them."""
-        added = np.zeros(installed.shape)
-        added[..., 0] = installed[..., 0]
-        added[..., :-1] += np.diff(installed, axis=-1)
-        return added
-
-    def _with_replacements(self, added: FloatArray) -> FloatArray:
-        """Give how many are bought at each time, shape `(..., T + 1)`: each again at the end of its life."""
-        bought = added.copy()
-        for age in range(self.life_months, added.shape[-1], self.life_months):
-            bought[..., age:] += added[..., :-age]
-        bought[..., -1] = 0.0
-        return bought
-
-    def _sold(self, bought: FloatArray) -> FloatArray:
-        """Give how many reach the end of their life at each time, shape `(..., T + 1)`."""
-        sold = np.zeros(bought.shape)
-        if self.life_months < bought.shape[-1]:
-            sold[..., self.life_months :] = bought[..., : -self.life_months]
-        return sold
+        """Straight-line depreciation down to salvage."""
+        return written_off(self.unit_price, self.salvage, life_in_months(self.life_years), self.residual)
 
     def cost(self, demand: Demand) -> Ledger:
         """Buy, replace and sell."""
-        if self.fleet is None:
-            plan = None
-            installed = np.full(demand.timeline.size, float(self.quantity or 0))
-        else:
-            plan = self.fleet.size(demand)
-            installed = plan.installed
+        plan = None if self.fleet is None else self.fleet.size(demand)
+        installed = np.full(demand.timeline.size, float(self.quantity or 0)) if plan is None else plan.installed
         owned = np.minimum(installed, self.owned)
-        lines = self._lines(self._added(installed - owned), None, sunk=False)
-        if self.owned:
-            lines += self._lines(self._added(owned), "owned", sunk=True)
+        lines = [*self._bought(entering(installed - owned)), *self._owned(entering(owned))]
+        # With more volume a purchase comes earlier, and with it a sale may fall inside the horizon.
         if plan is None:
             return Ledger(timeline=demand.timeline, lines=tuple(lines), rising=True)
-        # With more volume a purchase comes earlier, and with it a sale may fall inside the horizon.
         return plan.ledger(*lines, rising=self.salvage is None)
 
-    def _lines(self, added: FloatArray, item: str | None, *, sunk: bool) -> list[Line]:
-        """Write what is bought and sold; of what is owned, only the first purchase is sunk."""
-        bought = self._with_replacements(added)
-        rows = [(item, bought, False)]
-        if sunk:
-            rows = [(item, added, True), ("replacements", bought - added, False)]
-        price, recognition = self.unit_price, self.recognition
-        lines = [
-            self.line(
-                self.category,
-                price.currency,
-                count * price.column,
-                item=name,
-                recognition=recognition,
-                sunk=gone,
-                nature="one_time",
-            )
-            for name, count, gone in rows
-        ]
+    def _bought(self, added: FloatArray) -> Iterator[Line]:
+        bought = with_replacements(added, life_in_months(self.life_years))
+        yield self._asset(bought, None)
+        yield from self._sold(bought, "salvage")
+
+    def _owned(self, added: FloatArray) -> Iterator[Line]:
+        """Write what is owned: the first purchase is sunk, whenever it is first needed; the rest is not."""
+        if self.owned:
+            bought = with_replacements(added, life_in_months(self.life_years))
+            yield self._asset(added, "owned", sunk=True)
+            yield self._asset(bought - added, "replacements")
+            yield from self._sold(bought, "salvage of owned")
+
+    def _asset(self, count: FloatArray, item: str | None, *, sunk: bool = False) -> Line:
+        price = self.unit_price
+        return self.line(
+            self.category,
+            price.currency,
+            count * price.column,
+            item=item,
+            recognition=self.recognition,
+            sunk=sunk,
+            nature="one_time",
+        )
+
+    def _sold(self, bought: FloatArray, item: str) -> Iterator[Line]:
         if self.salvage is not None:
-            credit = -self._sold(bought) * self.salvage.column
-            name = "salvage" if item is None else f"salvage of {item}"
-            lines.append(self.line(self.category, price.currency, credit, item=name, nature="one_time"))
-        return lines
+            credit = -leaving(bought, life_in_months(self.life_years)) * self.salvage.column
+            yield self.line(self.category, self.salvage.currency, credit, item=item, nature="one_time")
