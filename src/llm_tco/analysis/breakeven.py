@@ -128,11 +128,8 @@ class VolumeSearch:
         """Say whether no pair of options can change places between two volumes."""
         if not np.array_equal(low.feasible, high.feasible):
             return False
-        able = np.flatnonzero(low.feasible)
-        return all(
-            high.costs[a] < low.costs[b] * _CLEARLY or high.costs[b] < low.costs[a] * _CLEARLY
-            for a, b in itertools.combinations(able, 2)
-        )
+        able = [place for place, carries in enumerate(low.feasible) if carries]
+        return all(_decided_pair(low, high, a, b) for a, b in itertools.combinations(able, 2))
 
     def _solve(self) -> None:
         """Evaluate the whole requests beside each solution of each pair on each affine piece.
@@ -164,6 +161,11 @@ class VolumeSearch:
         first, second = names.index(a), names.index(b)
         costs = np.array([self._known[volume].costs for volume in points])
         feasible = np.array([self._known[volume].feasible for volume in points])
+        unsure = [
+            (low, high)
+            for low, high in self._open
+            if not (self._rising and _decided_pair(self._known[low], self._known[high], first, second))
+        ]
         curved = list(itertools.pairwise(self._grid))
         return crossings(
             (a, b),
@@ -171,8 +173,13 @@ class VolumeSearch:
             (costs[:, first], costs[:, second]),
             (feasible[:, first], feasible[:, second]),
             open_end=True,
-            within=_joined([*self._open, *curved]),
+            within=_joined([*unsure, *curved]),
         )
+
+
+def _decided_pair(low: _Point, high: _Point, a: int, b: int) -> bool:
+    """Say whether one of two options costs less at the upper end than the other at the lower end."""
+    return bool(high.costs[a] < low.costs[b] * _CLEARLY or high.costs[b] < low.costs[a] * _CLEARLY)
 
 
 def _joined(ranges: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

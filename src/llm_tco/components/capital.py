@@ -149,7 +149,7 @@ class Purchase(Composable):
         # With more volume a purchase comes earlier, and with it a sale may fall inside the horizon.
         if plan is None:
             return Ledger(timeline=demand.timeline, lines=tuple(lines), rising=True)
-        return plan.ledger(*lines, rising=self.salvage is None)
+        return plan.ledger(*lines, rising=self.salvage is None or not np.any(self.salvage.value))
 
     def _bought(self, added: FloatArray) -> Iterator[Line]:
         bought = with_replacements(added, life_in_months(self.life_years))
