@@ -131,8 +131,9 @@ def test_accelerators_are_known():
 
 
 def test_models_are_those_that_throughputs_name_and_the_sizes_of_qwen():
-    """Every throughput finds its model, the article's list is whole, and no model is there for nothing."""
+    """Every throughput finds its model, the articles' lists are whole, and no model is there for nothing."""
     listed = {f"qwen2.5-{size}" for size in ("0.5b", "1.5b", "3b", "7b", "14b", "32b", "72b")}
+    listed |= {"phi-3-mini", "mistral-7b", "qwen2-72b"}
 
     assert {row.model for row in THROUGHPUTS} | listed == {model.key for model in MODELS}
 
@@ -143,7 +144,7 @@ def test_parameters_agree_with_the_name(model):
     sizes = [word for word in model.key.split("-") if word.endswith("b") and word[0].isdigit()]
 
     assert model.license
-    assert abs(model.parameters / 1e9 - float(sizes[0][:-1])) < 1
+    assert not sizes or abs(model.parameters / 1e9 - float(sizes[0][:-1])) < 1
     assert model.active_parameters is None or model.active_parameters < model.parameters
 
 
