@@ -351,3 +351,15 @@ def test_a_large_fleet_is_searched_quickly_where_nothing_is_near():
     assert found.within == ()
     assert found.state == "once"
     assert found.first == 26
+
+
+def test_where_an_option_stops_carrying_the_load_is_reported_as_a_range_too(monkeypatch):
+    """Costs far apart decide nothing while it is unknown up to which volume both carry the load."""
+    monkeypatch.setattr("llm_tco.analysis.breakeven.MAX_POINTS", 10)
+    small = Purchase(box(1_000, "1 CNY", count=1), life_years=1)
+    result = run({"small": small, "cloud": Monthly("flat", amount="1_000_000 CNY")}, 1_000_000)
+
+    found = result.break_even("small", "cloud").by_volume
+
+    end = found.intervals[0].end
+    assert end == 1_000 or any(low <= end <= high for low, high in found.within)

@@ -108,13 +108,14 @@ class VolumeSearch:
     def _refine(self) -> None:
         """Cut the range until each piece has equal steps at both ends, or holds no crossing."""
         pieces = list(itertools.pairwise(sorted(self._known)))
+        pairs = list(itertools.combinations(range(len(self.options)), 2))
         while True:
             uneven = [
                 (low, high)
                 for low, high in pieces
                 if high - low > 1
                 and self._known[low].steps != self._known[high].steps
-                and not (self._rising and self._decided(self._known[low], self._known[high]))
+                and not all(self._decided(low, high, *pair) for pair in pairs)
             ]
             room = MAX_POINTS - len(self._known)
             if not uneven or room <= 0:
@@ -124,12 +125,17 @@ class VolumeSearch:
             self._evaluate([volume for cut in cuts for volume in cut])
             pieces = [piece for cut in cuts for piece in itertools.pairwise(cut)]
 
-    def _decided(self, low: _Point, high: _Point) -> bool:
-        """Say whether no pair of options can change places between two volumes."""
-        if not np.array_equal(low.feasible, high.feasible):
+    def _decided(self, low: int, high: int, a: int, b: int) -> bool:
+        """Say whether two options surely keep their places between two volumes.
+
+        They do where both carry the load at both ends and one costs less at the upper end
+        than the other at the lower one, or where the same one of them, or neither, carries it.
+        """
+        begin, end = self._known[low], self._known[high]
+        if not self._rising or begin.feasible[a] != end.feasible[a] or begin.feasible[b] != end.feasible[b]:
             return False
-        able = [place for place, carries in enumerate(low.feasible) if carries]
-        return all(_decided_pair(low, high, a, b) for a, b in itertools.combinations(able, 2))
+        apart = end.costs[a] < begin.costs[b] * _CLEARLY or end.costs[b] < begin.costs[a] * _CLEARLY
+        return bool(apart or not (begin.feasible[a] and begin.feasible[b]))
 
     def _solve(self) -> None:
         """Evaluate the whole requests beside each solution of each pair on each affine piece.
@@ -161,11 +167,7 @@ class VolumeSearch:
         first, second = names.index(a), names.index(b)
         costs = np.array([self._known[volume].costs for volume in points])
         feasible = np.array([self._known[volume].feasible for volume in points])
-        unsure = [
-            (low, high)
-            for low, high in self._open
-            if not (self._rising and _decided_pair(self._known[low], self._known[high], first, second))
-        ]
+        unsure = [piece for piece in self._open if not self._decided(*piece, first, second)]
         curved = list(itertools.pairwise(self._grid))
         return crossings(
             (a, b),
@@ -175,11 +177,6 @@ class VolumeSearch:
             open_end=True,
             within=_joined([*unsure, *curved]),
         )
-
-
-def _decided_pair(low: _Point, high: _Point, a: int, b: int) -> bool:
-    """Say whether one of two options costs less at the upper end than the other at the lower end."""
-    return bool(high.costs[a] < low.costs[b] * _CLEARLY or high.costs[b] < low.costs[a] * _CLEARLY)
 
 
 def _joined(ranges: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
