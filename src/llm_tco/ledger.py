@@ -297,7 +297,8 @@ class Ledger:
     def under(self, *path: str) -> Ledger:
         """Put names in front of every path."""
         return attrs.evolve(
-            self._each(lambda line: line.under(path)),
+            self,
+            lines=tuple(line.under(path) for line in self.lines),
             states=frozenset(attrs.evolve(state, path=path + state.path) for state in self.states),
         )
 
@@ -362,6 +363,9 @@ class Ledger:
         Raises:
             MissingRateError: A line's currency has no rate.
         """
+
+        if all(line.unit == rates.base or not line.is_money for line in self.lines):
+            return self
 
         def convert(line: Line) -> Line:
             if line.unit == rates.base or not line.is_money:
