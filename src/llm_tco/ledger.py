@@ -363,7 +363,6 @@ class Ledger:
         Raises:
             MissingRateError: A line's currency has no rate.
         """
-
         if all(line.unit == rates.base or not line.is_money for line in self.lines):
             return self
 
