@@ -31,8 +31,10 @@ from llm_tco import (
     Workload,
     compare,
 )
+from llm_tco.catalog.hardware import Part, Server
+from llm_tco.catalog.models import Throughput
 from llm_tco.catalog.prices import Rate, TokenPrice
-from llm_tco.catalog.records import Part, Server, Source, Throughput
+from llm_tco.catalog.records import Source
 
 SOURCE = Source(title="benchmark", checked=date(2026, 11, 1))
 MONTHS = 36

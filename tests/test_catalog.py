@@ -10,10 +10,13 @@ import attrs
 import pytest
 
 from llm_tco.catalog.catalog import Catalog, PluginReport
+from llm_tco.catalog.hardware import Gpu
 from llm_tco.catalog.hookspecs import hookimpl
+from llm_tco.catalog.models import Throughput
 from llm_tco.catalog.plugins import collect, load_catalog
 from llm_tco.catalog.prices import Rate, TokenPrice
-from llm_tco.catalog.records import Gpu, Origin, Period, Tariff, Throughput
+from llm_tco.catalog.records import Origin, Period
+from llm_tco.catalog.tariffs import Tariff
 from llm_tco.errors import ConflictingRecordsError, NotInForceError, UnknownRecordError
 from llm_tco.testing.strategies import SOURCE
 
@@ -204,7 +207,7 @@ BROKEN_PLUGIN = {
     "good_prices": (
         "from llm_tco import hookimpl\n"
         "from llm_tco.testing.strategies import SOURCE\n"
-        "from llm_tco.catalog.records import Gpu\n"
+        "from llm_tco.catalog.hardware import Gpu\n"
         "@hookimpl\n"
         "def llm_tco_gpus():\n"
         "    return [Gpu(key='tiny-1', name='Tiny 1', vendor='Tiny', memory_bytes=1, tdp_w=1,\n"

@@ -30,8 +30,9 @@ from llm_tco import (
     Workload,
     compare,
 )
+from llm_tco.catalog.hardware import Part, Server
+from llm_tco.catalog.models import Throughput
 from llm_tco.catalog.prices import Rate, TokenPrice
-from llm_tco.catalog.records import Part, Server, Throughput
 from llm_tco.errors import (
     InfeasibleError,
     InvalidValueError,

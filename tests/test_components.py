@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_tco.catalog.hardware import Server
+from llm_tco.catalog.models import Throughput
 from llm_tco.catalog.prices import Rate, Tier, TokenPrice
-from llm_tco.catalog.records import Period, Server, Tariff, Throughput
+from llm_tco.catalog.records import Period
+from llm_tco.catalog.tariffs import Tariff
 from llm_tco.components.amounts import Monthly, OneOff
 from llm_tco.components.api import ApiUsage
 from llm_tco.components.base import Delayed, Escalated, Limited, Scaled, Stack

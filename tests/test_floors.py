@@ -31,7 +31,7 @@ FLOORS = [
     {"money", "timeline"},
     {"loadshape", "structure"},
     {"catalog.records"},
-    {"catalog.prices"},
+    {"catalog.hardware", "catalog.models", "catalog.prices", "catalog.tariffs"},
     {"catalog.catalog", "catalog.hookspecs", "catalog.reading"},
     {"catalog.plugins", "texts"},
     {"demand"},

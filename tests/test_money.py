@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_tco._fields import to_number
+from llm_tco.catalog.hardware import Gpu, Server
+from llm_tco.catalog.models import Throughput
 from llm_tco.catalog.prices import TokenPrice
 from llm_tco.catalog.reading import record_converter
-from llm_tco.catalog.records import Gpu, Server, Throughput
 from llm_tco.errors import CurrencyError, InvalidValueError, MissingRateError
 from llm_tco.money import ExchangeRates, Money
 from llm_tco.structure import structure

@@ -18,10 +18,13 @@ import cattrs
 from llm_tco._fields import MAX_WHOLE, Number, choice, number, text, to_number, whole
 from llm_tco.analysis.compare import Comparison, compare
 from llm_tco.catalog.catalog import Catalog
+from llm_tco.catalog.hardware import Server
+from llm_tco.catalog.models import Throughput
 from llm_tco.catalog.plugins import load_catalog
 from llm_tco.catalog.prices import STANDARD, TokenPrice
 from llm_tco.catalog.reading import read_toml, record_converter
-from llm_tco.catalog.records import Origin, Record, Server, Source, Tariff, Throughput
+from llm_tco.catalog.records import Origin, Record, Source
+from llm_tco.catalog.tariffs import Tariff
 from llm_tco.components.base import Component, Stack
 from llm_tco.demand import Lengths, Workload
 from llm_tco.errors import InvalidValueError, LlmTcoError, ProblemsError, suggest

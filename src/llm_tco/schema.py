@@ -14,8 +14,11 @@ import attrs
 
 from llm_tco._fields import Number
 from llm_tco.catalog.catalog import Catalog
+from llm_tco.catalog.hardware import Server
+from llm_tco.catalog.models import Throughput
 from llm_tco.catalog.prices import Rate, TokenPrice
-from llm_tco.catalog.records import Record, Server, Source, Tariff, Throughput
+from llm_tco.catalog.records import Record, Source
+from llm_tco.catalog.tariffs import Tariff
 from llm_tco.components.base import Component
 from llm_tco.demand import Lengths
 from llm_tco.money import Money

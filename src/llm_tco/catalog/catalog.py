@@ -9,8 +9,11 @@ from typing import TypeVar
 
 import attrs
 
+from llm_tco.catalog.hardware import Gpu, Server
+from llm_tco.catalog.models import Model, Throughput
 from llm_tco.catalog.prices import STANDARD, TokenPrice
-from llm_tco.catalog.records import AUTHORITIES, Gpu, Model, Record, Server, ServicePrice, Tariff, Throughput
+from llm_tco.catalog.records import AUTHORITIES, Record
+from llm_tco.catalog.tariffs import ServicePrice, Tariff
 from llm_tco.errors import ConflictingRecordsError, NotInForceError, UnknownRecordError, suggest
 
 R = TypeVar("R", bound=Record)

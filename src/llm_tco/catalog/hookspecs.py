@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 import pluggy
 
+from llm_tco.catalog.hardware import Gpu, Server
+from llm_tco.catalog.models import Model, Throughput
 from llm_tco.catalog.prices import TokenPrice
-from llm_tco.catalog.records import Gpu, Model, Server, ServicePrice, Tariff, Throughput
+from llm_tco.catalog.tariffs import ServicePrice, Tariff
 
 PROJECT = "llm_tco"
 """Name of the markers and of the entry-point group."""

@@ -14,9 +14,12 @@ import pluggy
 
 from llm_tco.catalog import hookspecs
 from llm_tco.catalog.catalog import Catalog, PluginReport
+from llm_tco.catalog.hardware import Gpu, Server
 from llm_tco.catalog.hookspecs import PROJECT
+from llm_tco.catalog.models import Model, Throughput
 from llm_tco.catalog.prices import TokenPrice
-from llm_tco.catalog.records import Gpu, Model, Origin, Record, Server, ServicePrice, Tariff, Throughput
+from llm_tco.catalog.records import Origin, Record
+from llm_tco.catalog.tariffs import ServicePrice, Tariff
 
 DISABLED_VARIABLE: Final = "LLM_TCO_DISABLED_PLUGINS"
 """Environment variable: names of plugins to leave out, separated by commas."""

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from llm_tco._fields import Number, column, is_a, number, text
-from llm_tco.catalog.records import Tariff
+from llm_tco.catalog.tariffs import Tariff
 from llm_tco.components.base import Composable, monthly
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError

@@ -13,8 +13,10 @@ import numpy as np
 
 from llm_tco._fields import FloatArray
 from llm_tco.analysis.compare import Comparison, Investment, Option, by_year
+from llm_tco.catalog.hardware import Server
 from llm_tco.catalog.prices import TokenPrice
-from llm_tco.catalog.records import Record, Server, Tariff
+from llm_tco.catalog.records import Record
+from llm_tco.catalog.tariffs import Tariff
 from llm_tco.errors import InfeasibleError, InvalidValueError
 from llm_tco.ledger import NATURES, Ledger, State, unique
 from llm_tco.units import MONTHS_PER_YEAR

@@ -9,7 +9,9 @@ import attrs
 import numpy as np
 
 from llm_tco._fields import FloatArray, Number, is_a, number, whole
-from llm_tco.catalog.records import Record, Server, Throughput
+from llm_tco.catalog.hardware import Server
+from llm_tco.catalog.models import Throughput
+from llm_tco.catalog.records import Record
 from llm_tco.demand import Demand, Stream
 from llm_tco.errors import InvalidValueError, UnknownRecordError
 from llm_tco.ledger import FleetLoad, Ledger, Line, State

@@ -9,8 +9,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from llm_tco._fields import FloatArray
+from llm_tco.catalog.hardware import Part, Server
+from llm_tco.catalog.models import Throughput
 from llm_tco.catalog.prices import Rate, Tier, TokenPrice
-from llm_tco.catalog.records import Part, Server, Source, Throughput
+from llm_tco.catalog.records import Source
 from llm_tco.components.amounts import Monthly, OneOff, Periodic
 from llm_tco.components.api import ApiUsage
 from llm_tco.components.base import Component

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from llm_tco.catalog.hardware import Gpu
 from llm_tco.catalog.hookspecs import hookimpl
 from llm_tco.catalog.reading import read_records
-from llm_tco.catalog.records import Gpu
 
 __all__ = ["llm_tco_gpus"]
 

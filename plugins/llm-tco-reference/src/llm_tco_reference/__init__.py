@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from llm_tco.catalog.hardware import Server
 from llm_tco.catalog.hookspecs import hookimpl
+from llm_tco.catalog.models import Model, Throughput
 from llm_tco.catalog.reading import read_records
-from llm_tco.catalog.records import Model, Server, ServicePrice, Tariff, Throughput
+from llm_tco.catalog.tariffs import ServicePrice, Tariff
 
 __all__ = [
     "llm_tco_models",
