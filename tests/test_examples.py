@@ -154,3 +154,32 @@ def test_the_request_log_example_states_the_trace(request_log):
     assert round(sum(row[0] * row[2] for row in ROWS) / 8_819) == 2_048
     assert round(sum(row[1] * row[2] for row in ROWS) / 8_819, 1) == 27.9
     assert request_log["best"] == "mini"
+
+
+def test_cash_loan_and_lease_by_hand():
+    """Two servers of 38,000 USD after 25 % tax: what buying, borrowing and leasing cost, month by month."""
+    options = run("buy-or-lease.toml")["options"]
+    price, sold, discounted = 76_000 * 7.2, 6_000 * 7.0, np.array([1.07 ** (-month / 12) for month in range(61)])
+    yearly, book = [], 1.0
+    for year in range(5):
+        yearly.append(max(book * 2 / 5, book / (5 - year)))
+        book -= yearly[-1]
+    shield = np.r_[0.0, np.repeat(yearly, 12) / 12 * 0.25 * price]
+    dollar = np.where(np.arange(61) >= 24, 7.0, 7.2)
+    buying = np.zeros(61)
+    buying[0], buying[60] = price, -sold * 0.75
+
+    owed, borrowed, interest, repaid = 0.8 * 76_000, 0.8 * 76_000, np.zeros(61), np.zeros(61)
+    payment = owed * 0.005 / (1 - 1.005**-48)
+    for month in range(1, 49):
+        interest[month] = owed * 0.005
+        repaid[month] = payment - interest[month]
+        owed -= repaid[month]
+    loan = buying + (interest * 0.75 + repaid) * dollar
+    loan[0] -= borrowed * 7.2
+    rent = 76_000 * (0.08 / 12) / (1 - (1 + 0.08 / 12) ** -60) / (1 + 0.08 / 12)
+    lease = np.where(np.arange(61) < 60, rent, 0.0) * dollar * 0.75
+
+    for name, flows in (("cash", buying - shield), ("loan", loan - shield), ("lease", lease)):
+        assert np.isclose(options[name]["npv_cost"], flows @ discounted, rtol=1e-9)
+        assert np.allclose(options[name]["cash"], flows, atol=1e-6)

@@ -85,6 +85,13 @@ def test_a_wrong_component_is_caught(name):
         laws.component(component, fresh())
 
 
+@pytest.mark.parametrize("name", sorted(WRONG.keys() - {"has steps that it hides", "mixes the draws"}))
+def test_the_kit_finds_demands_for_itself(name):
+    """What is wrong on most demands is caught without one; steps and draws need the right volumes."""
+    with pytest.raises((AssertionError, ExceptionGroup)):
+        laws.component(WRONG[name][0])
+
+
 def fresh():
     """Give a demand of its own, which a planted component may spoil."""
     demand = DEMAND.window(0)
@@ -106,7 +113,7 @@ RIGHT = [
     Planted(by_month(5.0)),
     Planted(by_month(-5.0), nature="benefit"),
     Monthly("rent", amount="5 CNY"),
-    OneOff("setup", amount="5 CNY", month=3),
+    OneOff("setup", amount="5 CNY", month=1),
     Labour("ops", hours_per_month=20, rate_per_hour="400 CNY", raise_per_year=0.03),
     Purchase(box(), life_years=1, salvage="500 CNY", residual="book"),
     Power(box(), price_per_kwh="1 CNY", pue=1.5),
@@ -117,6 +124,7 @@ RIGHT = [
 def test_a_right_component_passes(component):
     """No law is too strict."""
     laws.component(component, fresh())
+    laws.component(component)
 
 
 def test_what_the_kit_calls_a_stack_is_one():
@@ -145,6 +153,13 @@ def test_a_wrong_net_present_value_is_caught(name):
         laws.cash_flow(WRONG_VALUES[name], FLOWS, 0.1)
 
 
+@pytest.mark.parametrize("name", WRONG_VALUES)
+def test_the_kit_finds_flows_for_itself(name):
+    """Three lines are enough: what a check is not given, it draws."""
+    with pytest.raises(AssertionError, match="broken law"):
+        laws.cash_flow(WRONG_VALUES[name])
+
+
 @pytest.mark.parametrize(
     "npv",
     [finance.npv, lambda rate, flows: float(sum(flow / (1 + rate) ** t for t, flow in enumerate(flows)))],
@@ -152,6 +167,30 @@ def test_a_wrong_net_present_value_is_caught(name):
 def test_a_right_net_present_value_passes(npv):
     """The library's own and one in plain Python."""
     laws.cash_flow(npv, FLOWS, 0.1)
+    laws.cash_flow(npv)
+
+
+WRONG_RATES = {
+    "nominal and not effective": lambda flows: 12 * finance.irr(flows),
+    "moves with the magnitude": lambda flows: finance.irr(flows) if np.abs(flows).max() < 1e8 else 0.1,
+    "counts leading zeros": lambda flows: 0.0 if flows[0] == 0 else finance.irr(flows),
+    "borrowers pay less": lambda flows: finance.irr(flows) * (0.9 if flows[0] > 0 else 1.0),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_RATES)
+def test_a_wrong_rate_of_return_is_caught(name):
+    """A nominal rate, an absolute tolerance, and a rate that depends on zeros or signs each break a law."""
+    with pytest.raises(AssertionError, match="broken law"):
+        laws.rate_of_return(WRONG_RATES[name], FLOWS)
+    with pytest.raises(AssertionError, match="broken law"):
+        laws.rate_of_return(WRONG_RATES[name])
+
+
+def test_a_right_rate_of_return_passes():
+    """The library's own, on the stream at hand and on all that the kit draws."""
+    laws.rate_of_return(finance.irr, FLOWS)
+    laws.rate_of_return(finance.irr)
 
 
 WRONG_SCHEDULES = {
@@ -159,7 +198,7 @@ WRONG_SCHEDULES = {
     "one period too many": lambda cost, salvage, periods: np.full(periods + 1, (cost - salvage) / (periods + 1)),
     "all at once and a little more": lambda cost, salvage, periods: np.r_[cost - salvage + 1.0, np.zeros(periods - 1)],
     "goes below zero": lambda cost, salvage, periods: np.r_[
-        2 * (cost - salvage), np.zeros(periods - 2), salvage - cost
+        2 * (cost - salvage), np.zeros(max(periods - 2, 0)), salvage - cost
     ],
 }
 
@@ -169,6 +208,8 @@ def test_a_wrong_depreciation_is_caught(name):
     """A schedule that forgets salvage, or spreads it wrongly, breaks a law."""
     with pytest.raises(AssertionError, match="broken law"):
         laws.depreciation(WRONG_SCHEDULES[name], 1_000.0, 100.0, 5)
+    with pytest.raises(AssertionError, match="broken law"):
+        laws.depreciation(WRONG_SCHEDULES[name])
 
 
 @pytest.mark.parametrize(
@@ -181,3 +222,4 @@ def test_a_wrong_depreciation_is_caught(name):
 def test_a_right_depreciation_passes(schedule):
     """Straight-line and sum of the years' digits."""
     laws.depreciation(schedule, 1_000.0, 100.0, 5)
+    laws.depreciation(schedule)

@@ -67,15 +67,15 @@ def test_rates_are_consistent(usd, eur):
     """Law 79: to oneself is 1, there and back is 1, and the way over a third is the direct one."""
     rates = ExchangeRates("CNY", {"USD": usd, "EUR": eur})
 
-    assert rates.factor("USD", "USD") == 1
-    assert np.isclose(rates.factor("USD", "EUR") * rates.factor("EUR", "USD"), 1)
-    assert np.isclose(rates.factor("USD", "CNY") * rates.factor("CNY", "EUR"), rates.factor("USD", "EUR"))
+    assert rates.factors("USD", "USD") == 1
+    assert np.isclose(rates.factors("USD", "EUR") * rates.factors("EUR", "USD"), 1)
+    assert np.isclose(rates.factors("USD", "CNY") * rates.factors("CNY", "EUR"), rates.factors("USD", "EUR"))
 
 
 def test_a_missing_rate_names_the_pair_and_the_way_out():
     """What to add is part of the error."""
     with pytest.raises(MissingRateError) as error:
-        ExchangeRates("CNY", {"USD": 7.2}).factor("EUR", "CNY")
+        ExchangeRates("CNY", {"USD": 7.2}).factors("EUR", "CNY")
 
     assert str(error.value) == (
         "no exchange rate from EUR to CNY: EUR is not among the rates given (CNY, USD). "

@@ -28,6 +28,9 @@ Basis = Literal["cash", "accrual"]
 NATURES: Final = ("one_time", "running", "hidden", "benefit")
 """Whether a line is paid once, goes on, is on no invoice, or comes in."""
 
+CAPITAL: Final = ("none", "asset", "financed", "sale")
+"""Whether a line has to do with no asset, buys one, buys one with borrowed money, or sells one."""
+
 
 @attrs.frozen(eq=False, kw_only=True)
 class Recognition:
@@ -47,6 +50,11 @@ class Recognition:
     salvage_share: Number = 0.0
     residual: str = choice("none", "book", "salvage", default="none")
     closed: bool = False
+
+    @property
+    def months(self) -> int:
+        """Months until the last share is recognised: the life of an asset."""
+        return int(self.weights.shape[-1]) - 1
 
     def spread(self, amounts: FloatArray) -> FloatArray:
         """Give the recognised amounts of each month.
@@ -94,6 +102,7 @@ class Line:
         nature: One of `NATURES`: paid once, running, hidden (real, but on no invoice), or a
             benefit, which the total cost of ownership leaves out.
         replaces: The category of another option's cost that a benefit stands for.
+        capital: One of `CAPITAL`: loans, leases and taxes treat what buys or sells an asset apart.
     """
 
     path: tuple[str, ...]
@@ -104,6 +113,7 @@ class Line:
     sunk: bool = False
     nature: str = choice(*NATURES, default="running")
     replaces: str | None = None
+    capital: str = choice(*CAPITAL, default="none")
 
     @property
     def name(self) -> str:
@@ -138,6 +148,37 @@ class Line:
             sunk=self.sunk,
             nature=self.nature,
             replaces=self.replaces,
+            capital=self.capital,
+        )
+
+    def beside(
+        self,
+        item: str,
+        category: str,
+        amounts: FloatArray,
+        *,
+        recognition: Recognition = AT_ONCE,
+        nature: str | None = None,
+        capital: str = "none",
+    ) -> Line:
+        """Make a line that follows from this one: an item below its path, in its unit.
+
+        Args:
+            item: Last step of its path.
+            category: What kind of cost it is.
+            amounts: Shape `(..., T + 1)`; cost is positive.
+            recognition: When its cash becomes an expense.
+            nature: One of `NATURES`; that of this line where nothing is said.
+            capital: One of `CAPITAL`.
+        """
+        return Line(
+            path=(*self.path, item),
+            category=category,
+            unit=self.unit,
+            amounts=amounts,
+            recognition=recognition,
+            nature=self.nature if nature is None else nature,
+            capital=capital,
         )
 
     def limited(self, inside: np.ndarray) -> Line:
@@ -363,16 +404,19 @@ class Ledger:
         Raises:
             MissingRateError: A line's currency has no rate.
         """
-        if all(line.unit == rates.base or not line.is_money for line in self.lines):
+        foreign = {line.unit for line in self.lines if line.is_money} - {rates.base}
+        if not foreign:
             return self
+        factors = {unit: rates.factors(unit, rates.base, self.timeline.days) for unit in foreign}
 
         def convert(line: Line) -> Line:
-            if line.unit == rates.base or not line.is_money:
+            if line.unit not in factors:
                 return line
-            factor = column(rates.factor(line.unit, rates.base))
-            return line.with_amounts(line.amounts * factor, rates.base)
+            return line.with_amounts(line.amounts * factors[line.unit], rates.base)
 
-        return self._each(convert)
+        # As with escalation: a purchase that comes earlier is dearer only where the currency does not rise.
+        falling = all(bool(np.all(np.diff(factor) <= 0)) for factor in factors.values())
+        return attrs.evolve(self._each(convert), rising=self.rising and falling)
 
     def settled(self) -> Ledger:
         """Credit what assets are worth at the horizon, each by its own rule, as lines of their own."""
@@ -388,14 +432,8 @@ class Ledger:
             credit = np.where(at_horizon, -worth[..., None], 0.0)
             lines += [
                 attrs.evolve(line, recognition=attrs.evolve(line.recognition, closed=True)),
-                attrs.evolve(
-                    line,
-                    path=(*line.path, "residual"),
-                    category="residual",
-                    amounts=credit,
-                    recognition=AT_ONCE,
-                    sunk=False,  # what it would bring is no longer lost, whoever paid for it
-                ),
+                # What it would bring is no longer lost, whoever paid for it, so that it is never sunk.
+                line.beside("residual", "residual", credit, capital="none" if line.sunk else "sale"),
             ]
         return attrs.evolve(self, lines=tuple(lines))
 

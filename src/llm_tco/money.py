@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import numpy as np
@@ -164,19 +166,72 @@ def money(
     )
 
 
-def _rates(value: object, attribute: attrs.Attribute[Any]) -> dict[str, Number]:
+@attrs.frozen(eq=False)
+class DatedRates:
+    """An exchange rate that changes on certain days; each holds until the next.
+
+    Attributes:
+        days: The days, in rising order.
+        values: The rate from each day on. Draws are allowed.
+    """
+
+    days: tuple[date, ...]
+    values: tuple[Number, ...]
+
+    def on(self, days: Sequence[date], pair: str) -> FloatArray:
+        """Give the rate that holds on each of some days, in rising order.
+
+        Returns:
+            Shape `(..., len(days))`.
+
+        Raises:
+            MissingRateError: A day lies before the first rate.
+        """
+        if days and days[0] < self.days[0]:
+            raise MissingRateError(
+                f"no exchange rate {pair} on {days[0]}: the first one given holds from {self.days[0]} on. Add an "
+                "earlier one to fx."
+            )
+        known = np.stack(np.broadcast_arrays(*self.values), axis=-1)
+        return np.asarray(known[..., [bisect_right(self.days, day) - 1 for day in days]])
+
+
+Quote = Number | Mapping[str, Number]
+"""An exchange rate: one for all time, or one from each of some days on (`"2026-12-01"`)."""
+
+
+def _quote(value: object, field: str) -> Number | DatedRates:
+    if isinstance(value, DatedRates):
+        return value
+    if not isinstance(value, Mapping):
+        rate = to_number(value, field)
+        check_bounds(rate, field, gt=0)
+        return rate
+    if not value:
+        raise InvalidValueError(field, "must hold at least one day with its rate")
+    dated: dict[date, Number] = {}
+    for day, rate in value.items():
+        place = f"{field}.{day}"
+        try:
+            when = day if type(day) is date else date.fromisoformat(day)
+        except (TypeError, ValueError):
+            raise InvalidValueError(place, f"must be a day such as 2026-12-01, got {day!r}") from None
+        dated[when] = to_number(rate, place)
+        check_bounds(dated[when], place, gt=0)
+    days = tuple(sorted(dated))
+    return DatedRates(days, tuple(dated[day] for day in days))
+
+
+def _rates(value: object, attribute: attrs.Attribute[Any]) -> dict[str, Number | DatedRates]:
     if not isinstance(value, Mapping):
         raise InvalidValueError(attribute.name, f"must map currencies to rates, got {value!r}")
-    rates: dict[str, Number] = {}
-    for code, rate in value.items():
+    for code in value:
         check_currency(code, attribute.name)
-        rates[code] = to_number(rate, f"{attribute.name}.{code}")
-        check_bounds(rates[code], f"{attribute.name}.{code}", gt=0)
-    return rates
+    return {code: _quote(rate, f"{attribute.name}.{code}") for code, rate in value.items()}
 
 
 def exchange_rates() -> Any:
-    """Define a field that maps currencies to positive rates; empty unless said otherwise."""
+    """Define a field that maps currencies to positive rates, for all time or by day; empty unless said otherwise."""
     return attrs.field(
         factory=dict,
         converter=attrs.Converter(_rates, takes_field=True),
@@ -190,25 +245,34 @@ class ExchangeRates:
     Attributes:
         base: The currency that every rate leads to.
         rates: What one unit of each currency is worth in the base: with base CNY,
-            `{"USD": 7.2}` says that one dollar is 7.2 yuan. Draws are allowed.
+            `{"USD": 7.2}` says that one dollar is 7.2 yuan, and `{"USD": {"2026-12-01": 7.2,
+            "2027-12-01": 7.0}}` that it is so from these days on. Draws are allowed.
     """
 
     base: str = attrs.field(validator=lambda _, attribute, value: check_currency(value, attribute.name) and None)
-    rates: Mapping[str, Number] = exchange_rates()
+    rates: Mapping[str, Quote | DatedRates] = exchange_rates()
 
     def __attrs_post_init__(self) -> None:
         own = self.rates.get(self.base, 1.0)
-        if np.any(np.not_equal(own, 1.0)):
+        if isinstance(own, DatedRates) or np.any(np.not_equal(cast("Number", own), 1.0)):
             raise InvalidValueError(f"rates.{self.base}", f"is the base and must be 1, got {own}")
 
-    def factor(self, source: str, target: str) -> Number:
+    def factors(self, source: str, target: str, days: Sequence[date] = ()) -> FloatArray:
         """Give the amount of `target` that one unit of `source` is worth.
 
+        Args:
+            source: The currency that is converted.
+            target: The currency that is wanted.
+            days: The day of each time, in rising order, where rates differ by day.
+
+        Returns:
+            Shape `(..., 1)` for rates that hold for all time, else `(..., len(days))`.
+
         Raises:
-            MissingRateError: One of the two has no rate.
+            MissingRateError: One of the two has no rate, or none on one of the days.
         """
         if source == target:
-            return 1.0
+            return np.ones(1)
         for code in (source, target):
             if code != self.base and code not in self.rates:
                 known = ", ".join(sorted({self.base, *self.rates}))
@@ -217,5 +281,11 @@ class ExchangeRates:
                     f"Add {code} to fx: what 1 {code} is worth in {self.base}."
                 )
         if target == self.base:
-            return self.rates[source]
-        return self.rates.get(source, 1.0) / self.rates[target]
+            return self._into_base(source, days)
+        return self._into_base(source, days) / self._into_base(target, days)
+
+    def _into_base(self, code: str, days: Sequence[date]) -> FloatArray:
+        rate = self.rates.get(code, 1.0)
+        if isinstance(rate, DatedRates):
+            return rate.on(days, f"from {code} to {self.base}")
+        return column(cast("Number", rate))  # the field has made dated rates of every mapping

@@ -28,7 +28,8 @@ from llm_tco.catalog.tariffs import Tariff
 from llm_tco.components.base import Component, Stack
 from llm_tco.demand import Lengths, Workload
 from llm_tco.errors import InvalidValueError, LlmTcoError, ProblemsError, suggest
-from llm_tco.money import check_currency, exchange_rates
+from llm_tco.financing import FinancialTerms
+from llm_tco.money import Quote, check_currency, exchange_rates
 from llm_tco.serving.fleet import Fleet
 from llm_tco.structure import Problems, build, check_table, problem, reported, settable
 from llm_tco.texts import Proposal
@@ -53,21 +54,32 @@ class PriceRef:
         provider: Who sells it.
         model: Name of the model there.
         on: The day whose price is meant.
+        path: Whether the rows of all days are meant, instead of one day's.
         variant: Such as `"batch"`.
-        region: Where the price differs by it.
+        region: Where the price differs by it; without one, the price that names none, or
+            the only region that there is.
         plugin: Only the records of this plugin.
     """
 
     provider: str = text()
     model: str = text()
-    on: date
+    on: date | None = None
+    path: bool = False
     variant: str = STANDARD
-    region: str = ""
+    region: str | None = None
     plugin: str | None = None
 
-    def find(self, catalog: Catalog) -> TokenPrice:
+    def __attrs_post_init__(self) -> None:
+        if (self.on is None) != self.path:
+            raise InvalidValueError("on", "is missing; give the day whose price is meant, or path = true for all rows")
+
+    def find(self, catalog: Catalog) -> TokenPrice | tuple[TokenPrice, ...]:
         """Look it up."""
-        return catalog.price(**attrs.asdict(self))
+        words = attrs.asdict(self)
+        if words.pop("path"):
+            del words["on"]
+            return catalog.prices(**words)
+        return catalog.price(**words)
 
 
 @attrs.frozen(kw_only=True)
@@ -112,11 +124,13 @@ class Scenario:
         months: Number of months.
         workload: What users ask for.
         options: The ways to serve it, by name.
-        fx: What one unit of each other currency is worth in the currency of the results.
+        fx: What one unit of each other currency is worth in the currency of the results: a
+            number, or numbers by the day from which on they hold.
         discount_rate: Effective annual rate. [1/year]
         lens: `"full"`, or `"marginal"` to leave sunk costs out.
         volumes: Lowest and highest requests a month among which break-even is sought.
         description: Anything a reader should know.
+        finance: Loan, lease, tax, and real or nominal.
         proposal: The texts of a budget proposal.
     """
 
@@ -126,11 +140,12 @@ class Scenario:
     months: int = whole(ge=1)
     workload: Workload
     options: Mapping[str, Component]
-    fx: Mapping[str, Number] = exchange_rates()
+    fx: Mapping[str, Quote] = exchange_rates()
     discount_rate: Number = number(gt=-1, default=0.0)
     lens: str = choice("full", "marginal", default="full")
     volumes: tuple[int, ...] | None = None
     description: str = ""
+    finance: FinancialTerms = attrs.field(factory=FinancialTerms)
     proposal: Proposal | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -152,6 +167,7 @@ class Scenario:
             discount_rate=self.discount_rate,
             lens=self.lens,
             volumes=volumes,
+            finance=self.finance,
         )
 
 
@@ -255,9 +271,11 @@ class _Reader:
             Server: lambda value, _: self._record("servers", value, plain[Server]),
             Throughput: lambda value, _: self._record("throughputs", value, plain[Throughput]),
             TokenPrice: lambda value, _: self._record("prices", value, plain[TokenPrice]),
+            TokenPrice | tuple[TokenPrice, ...]: lambda value, _: self._prices(value),
             Tariff: lambda value, _: self._record("tariffs", value, plain[Tariff]),
             Throughput | Mapping[str, Throughput]: lambda value, _: self._throughputs(value),
             Lengths: lambda value, _: _lengths(value),
+            Quote: lambda value, _: value,  # a number or a table of days: the field itself looks
         }
         for target, hook in hooks.items():
             converter.register_structure_hook_func(lambda kind, target=target: kind == target, hook)  # type: ignore[misc]
@@ -424,6 +442,10 @@ class _Reader:
             return words.find(self.catalog)
         except LlmTcoError as error:
             raise problem(str(error)) from None
+
+    def _prices(self, value: Any) -> Any:
+        kind: Any = tuple[TokenPrice, ...] if isinstance(value, (list, tuple)) else TokenPrice
+        return self.converter.structure(value, kind)
 
     def _throughputs(self, value: Any) -> Any:
         words = attrs.fields_dict(Throughput).keys() | attrs.fields_dict(ThroughputRef).keys()

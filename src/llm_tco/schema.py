@@ -21,7 +21,7 @@ from llm_tco.catalog.records import Record, Source
 from llm_tco.catalog.tariffs import Tariff
 from llm_tco.components.base import Component
 from llm_tco.demand import Lengths
-from llm_tco.money import Money
+from llm_tco.money import Money, Quote
 from llm_tco.scenario import KeyRef, PriceRef, Scenario, ThroughputRef
 from llm_tco.serving.fleet import Fleet
 from llm_tco.structure import settable
@@ -146,6 +146,7 @@ class _Schema:
             int: {"type": "integer"},
             float: {"type": "number"},
             Number: {"type": "number"},
+            Quote: {"anyOf": [{"type": "number"}, {"type": "object", "additionalProperties": {"type": "number"}}]},
             date: {"type": "string", "format": "date"},
             Decimal: _DECIMAL,
             Money: _MONEY,
@@ -154,6 +155,14 @@ class _Schema:
             Server: {"anyOf": [{"type": "string"}, {"type": "object"}]},
             Tariff: {"anyOf": [{"type": "string"}, {"type": "object"}]},
             TokenPrice: {"anyOf": [{"type": "string"}, {"type": "object"}]},
+            TokenPrice | tuple[TokenPrice, ...]: {
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "object"},
+                    {"type": "array", "items": {"type": ["string", "object"]}},
+                ]
+            },
+            Mapping[str, Rate]: {"anyOf": [*_DECIMAL["anyOf"], {"type": "object"}]},
             Throughput | Mapping[str, Throughput]: {"anyOf": [{"type": "string"}, {"type": "object"}]},
         }
         for known, schema in simple.items():

@@ -31,6 +31,11 @@ def _arange(size: int) -> FloatArray:
     return array
 
 
+@functools.lru_cache(maxsize=256)
+def _days(timeline: Timeline) -> tuple[date, ...]:
+    return tuple(add_months(timeline.start, month) for month in range(timeline.size))
+
+
 def _check_start(_: object, attribute: attrs.Attribute[date], value: object) -> None:
     if type(value) is not date:
         raise InvalidValueError(attribute.name, f"must be a date such as 2026-12-01, got {value!r}")
@@ -70,6 +75,11 @@ class Timeline:
     def whole_years(self) -> FloatArray:
         """The anniversaries that have passed when a month begins: 0 in months 0 to 12, 1 in 13 to 24."""
         return np.floor(np.maximum(self.index - 1, 0) / MONTHS_PER_YEAR)
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The calendar day of each time: that of purchase, and the end of each month after it."""
+        return _days(self)
 
     def month_start(self, month: int) -> date:
         """Give the first day of a month (1 to T), or of the purchase (0)."""

@@ -20,8 +20,9 @@ from llm_tco.demand import Demand, Workload, check_shares
 from llm_tco.errors import DoubleCountError, InfeasibleError, InvalidValueError, LlmTcoError, suggest
 from llm_tco.finance.discounting import annual_rate, as_float, npv, summed
 from llm_tco.finance.returns import Irr, discounted_payback, irr_report, payback, profitability_index, roi
-from llm_tco.ledger import AT_ONCE, NATURES, Basis, Ledger
-from llm_tco.money import ExchangeRates
+from llm_tco.financing import FinancialTerms
+from llm_tco.ledger import NATURES, Basis, Ledger
+from llm_tco.money import ExchangeRates, Quote
 from llm_tco.timeline import Timeline
 from llm_tco.units import MONTHS_PER_YEAR, TOKENS_PER_MTOK
 
@@ -55,12 +56,12 @@ class Option:
     @functools.cached_property
     def net_cash(self) -> FloatArray:
         """Costs less benefits in cash, shape `(..., T + 1)`."""
-        return self.ledger.amounts(self.terms.currency)
+        return self.terms.read(self.ledger)
 
     @functools.cached_property
     def accrual(self) -> FloatArray:
         """Expenses less benefits as recognised, shape `(..., T + 1)`."""
-        return self.ledger.amounts(self.terms.currency, basis="accrual")
+        return self.terms.read(self.ledger, basis="accrual")
 
     @property
     def upfront(self) -> Number:
@@ -132,16 +133,12 @@ class Option:
         """Give the cost of each category, without benefits; they sum to the tco."""
         costs = self.ledger.where(lambda line: line.is_money and not line.benefit)
         groups = costs.by(lambda line: line.category)
-        return {name: _figure(summed(group.amounts(self.terms.currency))) for name, group in groups.items()}
+        return {name: _figure(summed(self.terms.read(group))) for name, group in groups.items()}
 
     def natures(self) -> dict[str, Number]:
         """Give what is paid once, what goes on, what is hidden and what comes in; they sum to the net."""
         groups = self.ledger.where(lambda line: line.is_money).by(lambda line: line.nature)
-        return {
-            nature: _figure(summed(groups[nature].amounts(self.terms.currency)))
-            for nature in NATURES
-            if nature in groups
-        }
+        return {nature: _figure(summed(self.terms.read(groups[nature]))) for nature in NATURES if nature in groups}
 
     def years(self, basis: Basis = "cash") -> FloatArray:
         """Give the costs, without benefits, of the day of purchase and of each year.
@@ -152,13 +149,13 @@ class Option:
         Returns:
             Shape `(..., 1 + years)`; the last year may be cut short.
         """
-        return by_year(self.ledger.amounts(self.terms.currency, basis=basis, benefits=False))
+        return by_year(self.terms.read(self.ledger, basis=basis, benefits=False))
 
     @property
     def depreciation(self) -> Number:
         """What is recognised of assets over the horizon: the expense of lines that are not expensed at once."""
-        assets = self.ledger.where(lambda line: line.is_money and line.recognition is not AT_ONCE)
-        return _figure(summed(assets.amounts(self.terms.currency, basis="accrual")))
+        assets = self.ledger.where(lambda line: line.capital in ("asset", "financed"))
+        return _figure(summed(self.terms.read(assets, basis="accrual")))
 
     @property
     def cost_per_year(self) -> Number:
@@ -413,10 +410,11 @@ def compare(
     timeline: Timeline,
     *,
     currency: str,
-    fx: Mapping[str, Number] | None = None,
+    fx: Mapping[str, Quote] | None = None,
     discount_rate: Number = 0.0,
     lens: str = "full",
     volumes: tuple[int, int] | None = None,
+    finance: FinancialTerms | None = None,
 ) -> Comparison:
     """Say what each option costs, which is cheapest, and from when on.
 
@@ -425,11 +423,13 @@ def compare(
         workload: What users ask for.
         timeline: The months.
         currency: Currency of every result.
-        fx: What one unit of each other currency is worth in it.
+        fx: What one unit of each other currency is worth in it: a number, or numbers by the day
+            from which on they hold.
         discount_rate: Effective annual rate. [1/year]
         lens: `"full"`, or `"marginal"` to leave sunk costs out.
         volumes: Lowest and highest requests a month among which break-even is sought;
             without it, from 1 to a hundred times the workload's.
+        finance: Loan, lease, tax, and real or nominal; nominal and before tax without it.
 
     Raises:
         MissingRateError: An amount is in a currency without a rate.
@@ -438,7 +438,12 @@ def compare(
     """
     if not options:
         raise InvalidValueError("options", "must hold at least one option")
-    terms = Terms(rates=ExchangeRates(currency, fx or {}), discount_rate=discount_rate, lens=lens)
+    terms = Terms(
+        rates=ExchangeRates(currency, fx or {}),
+        discount_rate=discount_rate,
+        lens=lens,
+        finance=finance or FinancialTerms(),
+    )
     demand = workload.on(timeline)
     for name, component in options.items():
         if not isinstance(component, Component):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from llm_tco._fields import FloatArray, Number, choice, number
+from llm_tco._fields import FloatArray, Number, choice, is_a, number
 from llm_tco.components.base import Component
 from llm_tco.demand import Demand
 from llm_tco.errors import MismatchError, OverflowedError
 from llm_tco.finance.discounting import discount_factors, monthly_rate, over_time
-from llm_tco.ledger import Ledger
+from llm_tco.financing import FinancialTerms
+from llm_tco.ledger import Basis, Ledger
 from llm_tco.money import ExchangeRates
 
 
@@ -33,11 +34,14 @@ class Terms:
         rates: Exchange rates; their base is the currency of every result.
         discount_rate: Effective annual rate. [1/year]
         lens: `"full"` counts every cost, `"marginal"` leaves sunk ones out of every option.
+        finance: Loan, lease, tax, and real or nominal; figures are nominal and before tax
+            where nothing is said.
     """
 
     rates: ExchangeRates
     discount_rate: Number = number(gt=-1, default=0.0)
     lens: str = choice("full", "marginal", default="full")
+    finance: FinancialTerms = attrs.field(factory=FinancialTerms, validator=is_a(FinancialTerms))
 
     @property
     def currency(self) -> str:
@@ -61,14 +65,15 @@ class Terms:
             )
 
     def ledger(self, component: Component, demand: Demand) -> Ledger:
-        """Ask a component, and settle and convert its ledger.
+        """Ask a component; settle its ledger, finance it, convert it and take the tax.
 
         Raises:
             MismatchError: A line does not hold one amount for each time.
             OverflowedError: A line holds an amount that is not finite.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            ledger = component.cost(demand).asked(demand).settled().converted(self.rates)
+            settled = component.cost(demand).asked(demand).settled()
+            ledger = self.finance.taxed(self.finance.paid(settled).converted(self.rates))
         for line in ledger.lines:
             if line.amounts.shape[-1:] != (demand.timeline.size,):
                 raise MismatchError(
@@ -78,6 +83,19 @@ class Terms:
             finite(line.amounts, line.name)
         return ledger.where(lambda line: not line.sunk) if self.lens == "marginal" else ledger
 
+    def read(self, ledger: Ledger, *, basis: Basis = "cash", benefits: bool = True) -> FloatArray:
+        """Read the money of a ledger, in prices of the day of purchase on the real basis.
+
+        Args:
+            ledger: The ledger.
+            basis: `"cash"` or `"accrual"`.
+            benefits: Whether benefits count.
+
+        Returns:
+            Sum by month, shape `(..., T + 1)`.
+        """
+        return self.finance.in_prices_of_day_0(ledger.amounts(self.currency, basis=basis, benefits=benefits))
+
     def costs(self, ledger: Ledger) -> FloatArray:
         """Read the cash of all costs, without benefits, shape `(..., T + 1)`."""
-        return ledger.amounts(self.currency, benefits=False)
+        return self.read(ledger, benefits=False)

@@ -60,6 +60,7 @@ class Composable:
         sunk: bool = False,
         nature: str = "running",
         replaces: str | None = None,
+        capital: str = "none",
     ) -> Line:
         """Make a line of this component.
 
@@ -72,6 +73,7 @@ class Composable:
             sunk: Whether it is spent whatever is decided.
             nature: `"one_time"`, `"running"`, `"hidden"` or `"benefit"`.
             replaces: The category of another option's cost that a benefit stands for.
+            capital: `"asset"` where the line buys one, `"sale"` where it sells one.
         """
         path = (self.name,) if item is None else (self.name, item)
         return Line(
@@ -83,6 +85,7 @@ class Composable:
             sunk=sunk,
             nature=nature,
             replaces=replaces,
+            capital=capital,
         )
 
 

@@ -162,7 +162,8 @@ class Purchase(Composable):
             bought = with_replacements(added, life_in_months(self.life_years))
             yield self._asset(added, "owned", sunk=True)
             yield self._asset(bought - added, "replacements")
-            yield from self._sold(bought, "salvage of owned")
+            yield from self._sold(added, "salvage of owned", capital="none")
+            yield from self._sold(bought - added, "salvage of replacements")
 
     def _asset(self, count: FloatArray, item: str | None, *, sunk: bool = False) -> Line:
         price = self.unit_price
@@ -174,9 +175,11 @@ class Purchase(Composable):
             recognition=self.recognition,
             sunk=sunk,
             nature="one_time",
+            capital="asset",
         )
 
-    def _sold(self, bought: FloatArray, item: str) -> Iterator[Line]:
+    def _sold(self, bought: FloatArray, item: str, *, capital: str = "sale") -> Iterator[Line]:
         if self.salvage is not None:
             credit = -leaving(bought, life_in_months(self.life_years)) * self.salvage.column
-            yield self.line(self.category, self.salvage.currency, credit, item=item, nature="one_time")
+            currency = self.salvage.currency
+            yield self.line(self.category, currency, credit, item=item, nature="one_time", capital=capital)

@@ -10,6 +10,7 @@ from llm_tco.components.benefit import Benefit, HoursSaved, ProductivityGain
 from llm_tco.components.cache import SemanticCache
 from llm_tco.components.capital import Purchase
 from llm_tco.components.facility import Hosting, Network, Storage
+from llm_tco.components.financed import Financed, Leased
 from llm_tco.components.labour import Crew, Labour, Project
 from llm_tco.components.power import Power
 from llm_tco.components.rental import Rental, Subscription
@@ -30,9 +31,11 @@ def llm_tco_components() -> tuple[type, ...]:
         Escalated,
         ExpansionDelay,
         ExpectedLoss,
+        Financed,
         Hosting,
         HoursSaved,
         Labour,
+        Leased,
         Limited,
         Monthly,
         Network,

@@ -16,6 +16,7 @@ from llm_tco.analysis.crossings import Crossings
 from llm_tco.catalog.records import Record
 from llm_tco.errors import DoubleCountError
 from llm_tco.finance.returns import Irr
+from llm_tco.financing import FinancialTerms
 
 FORMAT: Final = 1
 """Version of the document's form."""
@@ -43,10 +44,23 @@ def document(comparison: Comparison, *, title: str) -> dict[str, Any]:
         "months": timeline.months,
         "discount_rate": _plain(terms.discount_rate),
         "lens": terms.lens,
+        "finance": _finance(terms.finance),
         "options": {name: _option(option) for name, option in comparison.options.items()},
         "pairs": [_pair(comparison, a, b) for a, b in comparison.pairs],
         "sources": [_record(record) for record in comparison.records],
     }
+
+
+def _finance(finance: FinancialTerms) -> dict[str, Any]:
+    """Give the financial terms that are stated."""
+    stated: dict[str, Any] = {"price_basis": finance.price_basis}
+    if finance.inflation_rate is not None:
+        stated["inflation_rate"] = _plain(finance.inflation_rate)
+    for name, means in (("loan", finance.loan), ("lease", finance.lease), ("tax", finance.tax)):
+        if means is not None:
+            fields = attrs.asdict(means)
+            stated[name] = {key: _plain(value) for key, value in fields.items() if value is not None}
+    return stated
 
 
 def _saving(comparison: Comparison) -> dict[str, Any] | None:

@@ -56,8 +56,22 @@ def _terms(document: dict[str, Any]) -> str:
     sunk = ", without sunk costs" if document["lens"] == "marginal" else ""
     return (
         f"{document['months']} months from {document['start']}, amounts in {document['currency']}, "
-        f"discounted at {_percent(document['discount_rate'])} a year{sunk}"
+        f"discounted at {_percent(document['discount_rate'])} a year{sunk}{_finance(document['finance'])}"
     )
+
+
+def _finance(finance: dict[str, Any]) -> str:
+    """Say under which financial terms the figures hold, where there are any."""
+    words = []
+    if finance["price_basis"] == "real":
+        words.append(f"in prices of the start, inflation {_percent(finance['inflation_rate'])}")
+    words += [
+        f"assets on a {means} over {finance[means]['months']} months" for means in ("loan", "lease") if means in finance
+    ]
+    if "tax" in finance:
+        method = finance["tax"]["depreciation"].replace("_", " ")
+        words.append(f"after tax at {_percent(finance['tax']['rate'])}, depreciation {method}")
+    return "".join(f"; {word}" for word in words)
 
 
 def _table(title: str, *columns: str, first: int = 1) -> Table:
@@ -126,9 +140,12 @@ def _verdict(document: dict[str, Any]) -> Iterator[str]:
         )
     saving = document["saving"]
     if saving is not None:
-        share = "" if saving["share"] is None else f", {_percent(saving['share'])} of its total"
-        money = f"{amount(saving['amount'])} {document['currency']}"
-        yield f"Against the runner-up {saving['instead_of']} it saves {money}{share}."
+        dearer = saving["amount"] < 0  # cheaper by present value, as it pays later
+        share = "" if saving["share"] is None else f", {_percent(abs(saving['share']))} of its total"
+        money = f"{amount(abs(saving['amount']))} {document['currency']}"
+        yield f"Against the runner-up {saving['instead_of']} it {'costs in sum' if dearer else 'saves'} {money}" + (
+            f" more{share}, but later." if dearer else f"{share}."
+        )
     for name, option in document["options"].items():
         for state in option["states"]:
             yield f"{state['state']}: {name}.{state['path']}: {state['note']}"

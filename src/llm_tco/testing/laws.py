@@ -2,26 +2,29 @@
 
     from llm_tco.testing import laws
 
-    @given(laws.demands())
-    def test_my_component(demand):
-        laws.component(MyComponent(...), demand)
+    def test_my_component():
+        laws.component(MyComponent(...))
 
-A check that fails raises `AssertionError` with the law that is broken.
+A check draws what it needs, unless it is given. One that fails raises `AssertionError` with
+the law that is broken, and hypothesis shows the smallest case that it found.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import numpy as np
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_tco._fields import FloatArray
 from llm_tco.components.base import Component, Escalated, Scaled, Stack
 from llm_tco.demand import Demand, Workload
 from llm_tco.ledger import Ledger
-from llm_tco.testing.strategies import timelines, workloads
+from llm_tco.testing.strategies import assets, cashflows, investments, rates, timelines, workloads
 from llm_tco.timeline import Timeline
 
 
@@ -33,7 +36,18 @@ def demands(draw: st.DrawFn) -> Demand:
     return workload.on(timeline)
 
 
-def component(subject: Component, demand: Demand) -> None:
+def _for_all(check: Callable[..., None], *drawn: st.SearchStrategy[Any]) -> None:
+    """Run a check on everything that strategies draw."""
+
+    @settings(deadline=None)
+    @given(st.tuples(*drawn))
+    def run(values: tuple[Any, ...]) -> None:
+        check(*values)
+
+    run()
+
+
+def component(subject: Component, demand: Demand | None = None) -> None:
     """Put a component through the laws of the algebra.
 
     Its ledger holds finite amounts, one for each time, is the same when it is asked again,
@@ -43,11 +57,15 @@ def component(subject: Component, demand: Demand) -> None:
 
     Args:
         subject: The component.
-        demand: A demand with one stream and without draws, as `demands` draws them.
+        demand: A demand with one stream and without draws, as `demands` draws them; without
+            it, many are drawn.
 
     Raises:
         AssertionError: A law is broken; the message says which.
     """
+    if demand is None:
+        _for_all(functools.partial(component, subject), demands())
+        return
     before = [stream.requests.copy() for stream in demand.streams]
     ledger = subject.cost(demand)
     for check in (_shapes, _repeatable, _additive, _scaling, _accrual, _natures):
@@ -137,17 +155,23 @@ def _in_batches(subject: Component, demand: Demand) -> None:
             _law(_close(rows[1], middle, np.abs(rows).max(axis=0)), "cost is affine in the volume between equal steps")
 
 
-def cash_flow(npv: Callable[[float, FloatArray], float], flows: FloatArray, rate: float) -> None:
+def cash_flow(
+    npv: Callable[[float, FloatArray], float], flows: FloatArray | None = None, rate: float | None = None
+) -> None:
     """Put a function for the net present value through laws 1, 2, 8 and 9.
 
     Args:
         npv: Takes a rate per period and flows whose first is at time 0.
-        flows: Any stream.
-        rate: Any rate above −1.
+        flows: Any stream; without it, many are drawn.
+        rate: Any rate above −1; likewise.
 
     Raises:
         AssertionError: A law is broken; the message says which.
     """
+    if flows is None or rate is None:
+        drawn_flows = cashflows() if flows is None else st.just(flows)
+        _for_all(functools.partial(cash_flow, npv), drawn_flows, rates(-0.5, 1.0) if rate is None else st.just(rate))
+        return
     scale = float(npv(rate, np.abs(flows))) + float(np.abs(flows).sum())
 
     def close(one: float, other: float) -> bool:
@@ -163,20 +187,54 @@ def cash_flow(npv: Callable[[float, FloatArray], float], flows: FloatArray, rate
     _law(close(npv(rate, np.r_[flows, 0.0]), npv(rate, flows)), "a trailing zero is neutral")
 
 
+def rate_of_return(irr: Callable[[FloatArray], float], flows: FloatArray | None = None) -> None:
+    """Put a function for the internal rate of return through laws 19, 21 and 22.
+
+    Args:
+        irr: Takes flows whose first is at time 0; gives the effective rate per period.
+        flows: A stream with one change of sign, as `investments` draws them; without it,
+            many are drawn.
+
+    Raises:
+        AssertionError: A law is broken; the message says which.
+    """
+    if flows is None:
+        _for_all(functools.partial(rate_of_return, irr), investments())
+        return
+    rate = float(irr(flows))
+    _law(rate > -1, "a rate of return lies above -100 %")
+    values = flows * (1 + rate) ** -np.arange(flows.size, dtype=np.float64)
+    slack = 1e-9 * float(np.abs(values) @ (4 + np.arange(flows.size))) / min(1.0, 1 + rate)
+    _law(abs(float(values.sum())) <= slack, "at the rate of return the flows are worth nothing")
+
+    def same(others: FloatArray) -> bool:
+        return abs(float(irr(others)) - rate) <= 1e-9 * (1 + abs(rate))
+
+    _law(same(flows * 1e9), "a billion times the flows have the same rate")
+    _law(same(-flows), "what is lent and what is borrowed have the same rate")
+    _law(same(np.r_[0.0, flows, 0.0]), "leading and trailing zeros are neutral")
+
+
 def depreciation(
-    schedule: Callable[[float, float, int], FloatArray], cost: float, salvage: float, periods: int
+    schedule: Callable[[float, float, int], FloatArray],
+    cost: float | None = None,
+    salvage: float | None = None,
+    periods: int | None = None,
 ) -> None:
     """Put a depreciation schedule through law 31.
 
     Args:
         schedule: Takes cost, salvage and a number of periods.
-        cost: Historical cost.
+        cost: Historical cost; unless all three are given, many assets are drawn.
         salvage: Value at the end of life, at most the cost.
         periods: Life in periods.
 
     Raises:
         AssertionError: A law is broken; the message says which.
     """
+    if cost is None or salvage is None or periods is None:
+        _for_all(lambda asset: depreciation(schedule, *asset), assets())
+        return
     parts = np.asarray(schedule(cost, salvage, periods))
     slack = 1e-9 * (1.0 + cost)
     _law(parts.shape == (periods,), "a schedule holds one part for each period")

@@ -19,12 +19,14 @@ from llm_tco.components.base import Component
 from llm_tco.components.benefit import Benefit, HoursSaved, ProductivityGain
 from llm_tco.components.capital import Purchase
 from llm_tco.components.facility import Hosting, Network, Storage
+from llm_tco.components.financed import Financed, Leased
 from llm_tco.components.labour import Crew, Labour, Project, Task
 from llm_tco.components.power import Power
 from llm_tco.components.rental import Rental, Subscription
 from llm_tco.components.risk import CapitalCharge, ExpansionDelay, ExpectedLoss, Waiting
 from llm_tco.components.tax import ValueAddedTax
 from llm_tco.demand import Lengths, Workload
+from llm_tco.financing import Lease, Loan, Tax
 from llm_tco.ledger import Ledger, Line, Recognition
 from llm_tco.money import Money
 from llm_tco.serving.fleet import Fleet
@@ -56,6 +58,13 @@ def investments(draw: st.DrawFn, max_size: int = 40) -> FloatArray:
     outlay = draw(amounts(1.0, 1e6))
     inflows = draw(st.lists(amounts(1e-2, 1e6), min_size=1, max_size=max_size))
     return np.array([-outlay, *inflows])
+
+
+@st.composite
+def assets(draw: st.DrawFn) -> tuple[float, float, int]:
+    """Draw what is written off: a cost, a salvage value of at most that, and a life in periods."""
+    cost = draw(amounts(1.0, 1e6))
+    return cost, cost * draw(st.floats(0.0, 1.0)), draw(st.integers(1, 40))
 
 
 def money(currency: str = "CNY", max_value: float = 1e6) -> st.SearchStrategy[Money]:
@@ -259,6 +268,35 @@ def simple_components(currency: str = "CNY") -> st.SearchStrategy[Component]:
     )
 
 
+def loans() -> st.SearchStrategy[Loan]:
+    """Draw loans."""
+    return st.builds(Loan, rate_per_year=st.floats(-0.05, 0.5), months=st.integers(1, 60), share=st.floats(0.0, 1.0))
+
+
+def leases() -> st.SearchStrategy[Lease]:
+    """Draw leases at whose end the asset is bought, so that they fit a life of any length."""
+    return st.builds(
+        Lease,
+        rate_per_year=st.floats(-0.05, 0.5),
+        months=st.integers(1, 60),
+        buyout_share=st.floats(0.0, 1.0),
+        when=st.sampled_from(["begin", "end"]),
+        cancellable=st.booleans(),
+    )
+
+
+def taxes() -> st.SearchStrategy[Tax]:
+    """Draw taxes, with every method of depreciation."""
+    rate = st.floats(0.0, 1.0)
+    years = st.integers(1, 10)
+    methods = st.sampled_from(["straight_line", "sum_of_years_digits", "declining_balance"])
+    return st.one_of(
+        st.builds(Tax, rate=rate, depreciation=st.sampled_from(["book", "at_once"])),
+        st.builds(Tax, rate=rate, depreciation=methods, life_years=years),
+        st.builds(Tax, rate=rate, depreciation=st.just("macrs"), life_years=st.sampled_from([3, 5, 7, 10, 15, 20])),
+    )
+
+
 @st.composite
 def fleet_components(draw: st.DrawFn, currency: str = "CNY", *, fixed: bool | None = None) -> Component:
     """Draw components that read a fleet."""
@@ -277,6 +315,8 @@ def fleet_components(draw: st.DrawFn, currency: str = "CNY", *, fixed: bool | No
         st.one_of(
             purchase,
             st.builds(CapitalCharge, purchase, rate_per_year=st.floats(0.0, 0.3)),
+            st.builds(Financed, purchase, loan=loans()),
+            st.builds(Leased, purchase, lease=leases()),
             st.builds(
                 ValueAddedTax,
                 purchase,
