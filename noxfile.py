@@ -12,7 +12,7 @@ import nox
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = False  # an interpreter that is not there is skipped, and nox says so
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "types", "tests", "lowest", "wheels", "docs"]
+nox.options.sessions = ["lint", "types", "tests", "lowest", "wheels", "alone", "docs"]
 
 ROOT = Path(__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -57,6 +57,22 @@ def wheels(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[0])
+@nox.parametrize("plugin", PLUGINS)
+def alone(session: nox.Session, plugin: str) -> None:
+    """Build a plugin's wheel and test it with the core's wheel, and with no other plugin."""
+    wheels = Path(session.create_tmp()) / "wheels"
+    for package in (".", f"plugins/{plugin}"):
+        session.run(
+            "uv", "build", "--wheel", "--quiet", "--no-sources", "--out-dir", str(wheels), package, external=True
+        )
+    core, own = (
+        next(str(wheel) for wheel in wheels.glob(f"{name.replace('-', '_')}-*.whl")) for name in ("llm-tco", plugin)
+    )
+    session.install("--reinstall", own, f"{core}[cli,report,testing]", "--group", "test")
+    session.run("pytest", f"plugins/{plugin}/tests", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
 def lint(session: nox.Session) -> None:
     """Check style and format."""
     session.install("--group", "lint")
@@ -82,4 +98,5 @@ def docs(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """Print how fast it is, as ratios."""
     session.install(".[cli,report,testing]", *(f"plugins/{name}" for name in PLUGINS))
-    session.run("python", "benchmarks/speed.py", *session.posargs)
+    for script in sorted(ROOT.glob("benchmarks/*.py")):
+        session.run("python", str(script), *session.posargs)

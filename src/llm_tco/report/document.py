@@ -14,9 +14,10 @@ from llm_tco._fields import Number
 from llm_tco.analysis.compare import Comparison, Investment, Option
 from llm_tco.analysis.crossings import Crossings
 from llm_tco.catalog.records import Record
-from llm_tco.errors import DoubleCountError
+from llm_tco.errors import DoubleCountError, InvalidValueError
 from llm_tco.finance.returns import Irr
 from llm_tco.financing import FinancialTerms
+from llm_tco.lock import content_hash
 
 FORMAT: Final = 1
 """Version of the document's form."""
@@ -163,12 +164,21 @@ def _irr(irr: Irr) -> dict[str, Any]:
     }
 
 
+def _hash(record: Record) -> str | None:
+    """Give the hash of a record's content; None where it holds draws, which no file can state."""
+    try:
+        return content_hash(record)
+    except InvalidValueError:
+        return None
+
+
 def _record(record: Record) -> dict[str, Any]:
     source = record.source
     return {
         "kind": record.kind,
         "record": record.title,
         "origin": None if record.origin is None else str(record.origin),
+        "hash": _hash(record),
         "authority": record.authority,
         "approximate": record.approximate,
         "period": {

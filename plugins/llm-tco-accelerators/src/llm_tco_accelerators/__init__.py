@@ -1,4 +1,4 @@
-"""Accelerators for llm_tco, from the vendors' own documents."""
+"""Accelerators for llm_tco, each figure with its source."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from llm_tco.catalog.reading import read_records
 
 __all__ = ["llm_tco_gpus"]
 
-FILES = ("data/amd.toml", "data/nvidia.toml")
+VENDORS = ("amazon", "amd", "apple", "google", "huawei", "intel", "nvidia")
 
 
 @hookimpl
 def llm_tco_gpus() -> tuple[Gpu, ...]:
     """Return the accelerators of every vendor."""
-    return tuple(gpu for name in FILES for gpu in read_records(__name__, name, Gpu, table="gpus"))
+    return tuple(gpu for vendor in VENDORS for gpu in read_records(__name__, f"data/{vendor}.toml", Gpu, table="gpus"))

@@ -1,0 +1,245 @@
+"""Records and differences as rows, for a terminal and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import attrs
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from llm_tco.catalog.catalog import Catalog
+from llm_tco.catalog.checks import Problem
+from llm_tco.catalog.hardware import Gpu
+from llm_tco.catalog.models import Model
+from llm_tco.catalog.prices import STANDARD, TokenPrice
+from llm_tco.catalog.rates import Rate
+from llm_tco.catalog.records import Record
+from llm_tco.difference import CAUSES, Difference
+from llm_tco.errors import suggest
+from llm_tco.money import ExchangeRates
+
+GIB = 2**30
+
+
+@attrs.frozen(kw_only=True)
+class Listing:
+    """Rows with equal keys.
+
+    Attributes:
+        title: What they are.
+        rows: Plain data, one dictionary a row.
+        columns: The keys that a terminal shows, with their headings.
+        known: Names to suggest from where there is no row.
+    """
+
+    title: str
+    rows: list[dict[str, Any]]
+    columns: Mapping[str, str]
+    known: tuple[str, ...] = ()
+
+    def nearest(self, query: str) -> str:
+        """Name what is nearest to a query."""
+        return suggest(query, self.known)
+
+    def table(self) -> RenderableType:
+        """Lay the rows out for a terminal."""
+        table = Table(title=self.title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
+        for key, heading in self.columns.items():
+            right = any(isinstance(row[key], (int, float, Decimal)) for row in self.rows)
+            table.add_column(Text(heading), justify="right" if right else "left", overflow="fold")
+        for row in self.rows:
+            table.add_row(*(Text(_shown(row[key])) for key in self.columns))
+        return table
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+
+
+def _matches(record: Record, query: str) -> bool:
+    words = query.casefold().replace("_", "-").split()
+    names = " ".join([record.title, *getattr(record, "aliases", ()), getattr(record, "name", "")]).casefold()
+    return all(word in names.replace("_", "-") for word in words)
+
+
+def _origin(record: Record) -> str:
+    return "" if record.origin is None else record.origin.plugin
+
+
+def price_listing(
+    catalog: Catalog, query: str, *, on: date, currency: str | None = None, fx: Mapping[str, float] | None = None
+) -> Listing:
+    """List the prices in force on a day; amounts per million tokens of short requests.
+
+    Args:
+        catalog: Where they are.
+        query: Words that the provider's and the model's names hold.
+        on: The day.
+        currency: Currency to convert amounts into; each in its own without it.
+        fx: What one unit of each other currency is worth in it.
+
+    Raises:
+        MissingRateError: A price is in a currency without a rate.
+    """
+    every = catalog.all(TokenPrice)
+    rows = []
+    for price in sorted(every, key=lambda row: (row.identity, row.authority)):
+        if not price.period.covers(on) or not _matches(price, query):
+            continue
+        factor = 1.0
+        if currency is not None:
+            factor = float(ExchangeRates(currency, fx or {}).factors(price.currency, currency)[0])
+        rows.append(
+            {
+                "price": price.title.removesuffix(f"/{STANDARD}"),
+                "provider": price.provider,
+                "model": price.model,
+                "variant": price.variant,
+                "region": price.region,
+                "currency": currency or price.currency,
+                **{kind: _amount(getattr(price, kind), factor) for kind in ("input", "cached_input", "output")},
+                "terms": ", ".join(_terms(price)),
+                "from": None if price.period.start is None else price.period.start.isoformat(),
+                "to": None if price.period.end is None else price.period.end.isoformat(),
+                "authority": price.authority,
+                "approximate": price.approximate,
+                "plugin": _origin(price),
+                "checked": price.source.checked.isoformat(),
+            }
+        )
+    columns = {
+        "price": "price", "input": "input", "cached_input": "cached", "output": "output", "currency": "",
+        "terms": "and", "from": "from", "plugin": "plugin",
+    }  # fmt: skip
+    known = tuple(sorted({name for price in every for name in (price.provider, price.model)}))
+    return Listing(title=f"API prices on {on}, per million tokens", rows=rows, columns=columns, known=known)
+
+
+def _terms(price: TokenPrice) -> Iterator[str]:
+    """Name what a base rate does not say."""
+    if any(rate and rate.tiers for rate in (price.input, price.cached_input, price.output)):
+        yield "long requests"
+    if price.windows:
+        yield "hours"
+    if price.per_request or price.minimum_per_request:
+        yield "fees"
+    if price.approximate:
+        yield "approximate"
+
+
+def _amount(rate: Rate | None, factor: float) -> float | None:
+    return None if rate is None else float(rate.base) * factor
+
+
+def gpu_listing(catalog: Catalog, query: str, *, on: date) -> Listing:
+    """List accelerators, with the latest price of each basis at a day."""
+    every = catalog.all(Gpu)
+    rows = [
+        {
+            "key": gpu.key,
+            "name": gpu.name,
+            "vendor": gpu.vendor,
+            "memory_gib": gpu.memory_bytes / GIB,
+            "bandwidth_gb_per_s": gpu.memory_bandwidth_bytes_per_s / 1e9,
+            "tdp_w": gpu.tdp_w,
+            "idle_w": gpu.idle_w,
+            **{name: _tera(getattr(gpu, f"{name}_flops_per_s")) for name in ("bf16", "fp8", "fp4")},
+            "int8": _tera(gpu.int8_ops_per_s),
+            **{basis: _latest(gpu, basis, on) for basis in ("list", "street", "rental")},
+            "authority": gpu.authority,
+            "plugin": _origin(gpu),
+        }
+        for gpu in sorted(every, key=lambda gpu: (gpu.vendor, gpu.key))
+        if _matches(gpu, query)
+    ]
+    columns = {
+        "key": "key", "vendor": "vendor", "memory_gib": "GiB", "bandwidth_gb_per_s": "GB/s", "tdp_w": "TDP W",
+        "bf16": "BF16", "fp8": "FP8", "fp4": "FP4", "int8": "INT8", "list": "list", "rental": "rental/h",
+    }  # fmt: skip
+    title = "Accelerators (dense Tera-operations a second)"
+    return Listing(title=title, rows=rows, columns=columns, known=tuple(gpu.key for gpu in every))
+
+
+def _tera(rate: float | None) -> float | None:
+    return None if rate is None else rate / 1e12
+
+
+def _latest(gpu: Gpu, basis: str, on: date) -> str | None:
+    stated = [price for price in gpu.prices if price.basis == basis and price.on <= on]
+    return str(max(stated, key=lambda price: price.on).price) if stated else None
+
+
+def model_listing(catalog: Catalog, query: str) -> Listing:
+    """List models."""
+    every = catalog.all(Model)
+    rows = [
+        {
+            "key": model.key,
+            "name": model.name,
+            "parameters_b": model.parameters / 1e9,
+            "active_parameters_b": None if model.active_parameters is None else model.active_parameters / 1e9,
+            "context_tokens": model.context_tokens,
+            "license": model.license,
+            "plugin": _origin(model),
+        }
+        for model in sorted(every, key=lambda model: model.key)
+        if _matches(model, query)
+    ]
+    columns = {
+        "key": "key", "name": "name", "parameters_b": "parameters, 1e9", "active_parameters_b": "active, 1e9",
+        "context_tokens": "context", "license": "licence", "plugin": "plugin",
+    }  # fmt: skip
+    return Listing(title="Models", rows=rows, columns=columns, known=tuple(model.key for model in every))
+
+
+def problem_listing(problems: Iterable[Problem]) -> Listing:
+    """List the problems of a plugin."""
+    rows = [attrs.asdict(problem) for problem in problems]
+    columns = {name: name for name in attrs.fields_dict(Problem)}
+    return Listing(title="Problems", rows=rows, columns=columns)
+
+
+def stale_listing(records: Sequence[Record], *, today: date) -> Listing:
+    """List records by the age of their sources."""
+    rows = [
+        {
+            "record": record.title,
+            "kind": record.kind,
+            "checked": record.source.checked.isoformat(),
+            "days": (today - record.source.checked).days,
+            "plugin": _origin(record),
+            "source": record.source.title,
+        }
+        for record in records
+    ]
+    columns = {name: name for name in ("record", "kind", "checked", "days", "plugin", "source")}
+    return Listing(title="Records to check again", rows=rows, columns=columns)
+
+
+def render_difference(found: Difference, before: str, after: str) -> RenderableType:
+    """Lay a difference out: for each option what each cause explains."""
+    table = Table(title=f"From {before} to {after}, in {found.currency}", title_justify="left", title_style="bold",
+                  show_edge=False, pad_edge=False)  # fmt: skip
+    for place, heading in enumerate(("option", "figure", "before", *CAUSES, "after")):
+        table.add_column(Text(heading), justify="left" if place < 2 else "right")
+    names = {"tco": "total", "npv_cost": "present value"}
+    for option, figures in found.options.items():
+        for figure, change in figures.items():
+            causes = [Text(f"{change.causes[cause]:+,.0f}" if change.causes[cause] else "–") for cause in CAUSES]
+            amounts = [Text(f"{amount:,.0f}") for amount in (change.before, change.after)]
+            table.add_row(Text(option), Text(names[figure]), amounts[0], *causes, amounts[1])
+    notes = [Text(f"Only in {file}: {', '.join(names_)}.") for file, names_ in
+             ((before, found.only_before), (after, found.only_after)) if names_]  # fmt: skip
+    done, every = found.orders
+    if done < every:
+        notes.append(Text(f"Of {every} orders of the causes {done} make sense; the others were left out."))
+    return Group(table, *notes)

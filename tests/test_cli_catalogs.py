@@ -1,0 +1,167 @@
+"""What the command line says of plugins and their records, of locks and of differences."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from llm_tco.cli import main
+from llm_tco.commands import catalogs
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture(autouse=True)
+def same_day(monkeypatch):
+    """Let it be the same day always."""
+    monkeypatch.setattr(catalogs, "_today", lambda: date(2026, 11, 23))
+
+
+def run(*arguments):
+    """Run a command."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def rows(*arguments):
+    """Run a command that prints JSON."""
+    return json.loads(run(*arguments, "--json").output)
+
+
+def test_prices_of_a_day_are_those_in_force():
+    """o3 cost five times as much before its price was cut; both rows are there, each on its day."""
+    found = [
+        [(row["input"], row["output"]) for row in rows("prices", "openai o3", "--on", day)
+         if (row["provider"], row["model"], row["variant"]) == ("openai", "o3", "standard")]
+        for day in ("2025-06-01", "2025-07-01")
+    ]  # fmt: skip
+
+    assert found == [[(10.0, 40.0)], [(2.0, 8.0)]]
+
+
+def test_prices_are_shown_in_another_currency():
+    """With a rate, every amount is converted; without one, the missing rate is named."""
+    (row,) = [row for row in rows("prices", "gpt-4o-mini", "--currency", "CNY", "--fx", "USD=7.2", "--on", "2025-01-01")
+              if (row["provider"], row["model"], row["variant"]) == ("openai", "gpt-4o-mini", "standard")]  # fmt: skip
+    assert (row["currency"], row["input"]) == ("CNY", pytest.approx(1.08))
+
+    result = run("prices", "gpt-4o-mini", "--currency", "CNY")
+
+    assert result.exit_code == 2
+    assert "no exchange rate from USD to CNY" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["prices", "gptt-4"], "nothing is called 'gptt-4'; did you mean"),
+        (["gpus", "rtx-409O"], "nothing is called 'rtx-409O'; did you mean 'rtx-4090'"),
+        (["models", "llamma-3-8b"], "nothing is called 'llamma-3-8b'; did you mean 'llama-3-8b'"),
+        (["prices", "mini", "--fx", "USD=7"], "--fx has no meaning without --currency"),
+        (["prices", "mini", "--currency", "CNY", "--fx", "USD:7"], "such as USD=7.2, got 'USD:7'"),
+        (["prices", "mini", "--on", "yesterday"], "does not match the format"),
+        (["stale", "--older-than", "a month"], "must be a number of days such as 90d"),
+        (["stale", "--plugin", "llm-tco-referense"], "no plugin is called 'llm-tco-referense'; installed are llm-tco"),
+        (["lock", "nowhere.toml"], "nowhere.toml: 1 problem"),
+        (["diff", "nowhere.toml", "nowhere.toml"], "nowhere.toml: 1 problem"),
+    ],
+)
+def test_a_wrong_word_is_answered_with_the_right_one(arguments, said):
+    """One report, exit status 2, no traceback."""
+    result = run(*arguments)
+
+    assert result.exit_code == 2
+    assert said in result.output
+    assert "Traceback" not in result.output
+
+
+def test_accelerators_are_listed_by_name():
+    """Figures carry their units in their names; what is not known is null, and never 0."""
+    (card,) = rows("gpus", "rtx-4090")
+
+    assert card["tdp_w"] == 450
+    assert card["memory_gib"] == 24
+    assert card["fp4"] is None
+
+
+def test_models_are_listed_by_name():
+    """A query may hold several words in any order."""
+    assert [row["key"] for row in rows("models", "8b llama-3")][:1] == ["llama-3-8b"]
+    assert len(rows("models")) > 10
+
+
+@pytest.mark.parametrize("command", [["prices", "gpt-4o-mini"], ["gpus"], ["models"], ["stale", "--older-than", "0d"]])
+def test_tables_fit_a_page(command):
+    """Into a file, a table is no wider than 120 columns."""
+    assert max(map(len, run(*command).output.splitlines())) <= 120
+
+
+def test_plugins_are_a_document_as_well():
+    """A program reads names, versions, hooks, records and problems."""
+    reports = {report["distribution"]: report for report in rows("plugins")}
+
+    assert reports["llm-tco-accelerators"]["status"] == "ok"
+    assert reports["llm-tco-accelerators"]["records"]["gpu"] >= 30
+    assert reports["llm-tco-accelerators"]["hooks"] == ["llm_tco_gpus"]
+
+
+def test_a_sound_plugin_passes_the_check():
+    """Nothing to say, exit status 0; an unknown one is a problem, exit status 3."""
+    assert run("check", "accelerators").output == "accelerators: no problem found.\n"
+
+    result = run("check", "acelerators")
+
+    assert result.exit_code == 3
+    assert "accelerators" in result.output
+
+
+def test_stale_records_are_listed_with_their_age():
+    """The oldest first; exit status 3 where there are any, and 0 where there are none."""
+    found = rows("stale", "--older-than", "0d", "--plugin", "llm-tco-genai-prices")
+    ages = [row["days"] for row in found]
+
+    assert ages == sorted(ages, reverse=True)
+    assert run("stale", "--older-than", "0d").exit_code == 3
+    fresh = run("stale", "--older-than", "99999")
+    assert fresh.exit_code == 0
+    assert "were checked in the last 99999 days" in fresh.output
+
+
+def copy(folder, name="three-ways.toml"):
+    """Copy an example, to write a lock beside it."""
+    path = folder / name
+    path.write_text((EXAMPLES / name).read_text("utf-8"), "utf-8")
+    return path
+
+
+def test_lock_writes_a_file_that_compare_uses(tmp_path):
+    """The comparison is the same, and its sources name the plugins as before."""
+    file = copy(tmp_path)
+    before = json.loads(run("compare", file, "--json").output)
+
+    said = run("lock", file).output
+
+    assert "three-ways.lock: 3 look-ups, answered by 3 records." in said.replace("\n", "")
+    assert json.loads(run("compare", file, "--json").output) == before
+    lock = tmp_path / "three-ways.lock"
+    lock.write_text(lock.read_text("utf-8").replace('"0.15"', '"0.30"'), "utf-8")
+    assert "edited by hand" in run("compare", file).output
+    assert json.loads(run("compare", file, "--json", "--unlocked").output) == before
+
+
+def test_diff_says_what_explains_a_difference(tmp_path):
+    """Twice the requests: volume explains what the API bill gained."""
+    before = copy(tmp_path)
+    after = tmp_path / "after.toml"
+    after.write_text(before.read_text("utf-8").replace("20_000", "40_000"), "utf-8")
+
+    found = json.loads(run("diff", before, after, "--json").output)["options"]["cloud"]["tco"]
+    table = run("diff", before, after).output
+
+    assert found["causes"]["volume"] == pytest.approx(found["after"] - found["before"])
+    assert found["after"] == pytest.approx(2 * found["before"])
+    for heading in ("price", "volume", "exchange rate", "assumptions", "cloud", "present value"):
+        assert heading in table
