@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from llm_tco._fields import FloatArray, check_bounds, to_number
+from llm_tco._fields import FloatArray, check_bounds, is_a, to_number
 from llm_tco.analysis.hulls import IntArray, running_sums, upper_hull
 from llm_tco.analysis.routing import (
     Always,
@@ -74,7 +74,7 @@ class Frontier:
     (5.0, 4.0)
     """
 
-    outcomes: Outcomes = attrs.field(validator=attrs.validators.instance_of(Outcomes))
+    outcomes: Outcomes = attrs.field(validator=is_a(Outcomes))
     score: str | None = attrs.field(default=None, kw_only=True)
     weak: str = attrs.field(default="", kw_only=True)
     strong: str = attrs.field(default="", kw_only=True)
@@ -127,7 +127,8 @@ class Frontier:
         order = np.argsort(-score)
         ranked = score[order]
         cuts = np.concatenate([np.flatnonzero(ranked[1:] != ranked[:-1]) + 1, [ranked.size]])
-        above = np.nextafter(ranked[0], np.inf)
+        with np.errstate(over="ignore"):
+            above = np.nextafter(ranked[0], np.inf)
         if not np.isfinite(above):
             raise InvalidValueError(f"scores.{self.score}", f"must leave room for a threshold above {ranked[0]:g}")
         sums = np.stack([running_sums(table[order], cuts).T for table in self._tables])
@@ -218,6 +219,10 @@ class Frontier:
             InvalidValueError: A share is outside 0 to 1, they do not sum to 1, or a model is unknown.
         """
         if not isinstance(shares, Mapping):
+            if np.ndim(shares):
+                raise InvalidValueError(
+                    "shares", "must be one share, or map models to shares; see random_line for many"
+                )
             check_bounds(to_number(shares, "shares"), "shares", ge=0, le=1)
             shares = {self.weak: 1.0 - shares, self.strong: shares}
         return self.of(Mix((Always(model), share) for model, share in shares.items()))

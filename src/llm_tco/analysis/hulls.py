@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llm_tco._fields import FloatArray
+from llm_tco.errors import OverflowedError
 
 IntArray = npt.NDArray[np.int64]
 
@@ -29,6 +30,9 @@ def running_sums(values: FloatArray, ends: IntArray) -> FloatArray:
 
     Returns:
         Sums, shape `(m, k)`.
+
+    Raises:
+        OverflowedError: A sum is no finite number.
     """
     rows, largest = values.shape[0], float(values.max())
     if largest == 0:
@@ -41,7 +45,11 @@ def running_sums(values: FloatArray, ends: IntArray) -> FloatArray:
     high, low = (_sums(part.astype(np.int64), ends) for part in (coarse, fine))
     high += low >> bits
     low &= (1 << bits) - 1
-    return np.asarray(np.ldexp(high + np.ldexp(low.astype(np.float64), -bits), -exponent))
+    with np.errstate(over="ignore"):
+        sums = np.ldexp(high + np.ldexp(low.astype(np.float64), -bits), -exponent)
+    if not np.isfinite(sums).all():
+        raise OverflowedError(f"the sum of {rows} numbers of up to {largest:g} is too large for a float")
+    return np.asarray(sums)
 
 
 def _sums(part: IntArray, ends: IntArray) -> IntArray:

@@ -42,7 +42,7 @@ class Intervals:
         cost_per_request: Interval of the cost of a request. [currency]
         saving_per_request: Interval of what a request saves. [currency]
         saving_share: Interval of the saved share of the baseline's cost; None where the
-            baseline costs nothing in a resample.
+            baseline costs nothing, or next to it, in a resample.
         quality_difference: Interval of the quality less that of the baseline.
     """
 
@@ -94,6 +94,8 @@ def bootstrap(
     saving = frontier.saving(of, baseline)
     columns = np.concatenate([frontier.per_query(point.policy) for point in (saving.point, saving.against)])
     quality, cost, base_quality, base_cost = _means(columns[:, np.lexsort(columns)], draws, seed)
+    with np.errstate(all="ignore"):
+        share = (base_cost - cost) / base_cost
 
     def interval(figures: FloatArray) -> Interval:
         return Interval(*np.quantile(figures, [(1 - level) / 2, (1 + level) / 2]).tolist())
@@ -106,7 +108,7 @@ def bootstrap(
         quality=interval(quality),
         cost_per_request=interval(cost),
         saving_per_request=interval(base_cost - cost),
-        saving_share=interval((base_cost - cost) / base_cost) if (base_cost > 0).all() else None,
+        saving_share=interval(share) if np.isfinite(share).all() else None,
         quality_difference=interval(quality - base_quality),
     )
 

@@ -125,8 +125,9 @@ class Saving:
 
     @property
     def share(self) -> float | None:
-        """Saved share of the baseline's cost; None where the baseline costs nothing."""
-        return self.per_request / self.against.cost_per_request if self.against.cost_per_request else None
+        """Saved share of the baseline's cost; None where the baseline costs nothing, or next to it."""
+        share = self.per_request / self.against.cost_per_request if self.against.cost_per_request else -math.inf
+        return share if math.isfinite(share) else None
 
     @property
     def quality_difference(self) -> float:
@@ -201,7 +202,7 @@ class Hull:
                 f"no policy costs {cost_per_request:g} {first.currency} per request or less: the cheapest, "
                 f"{describe(first.policy)}, costs {first.cost_per_request:g}. Raise the budget or add a cheaper model."
             )
-        return float(np.interp(cost_per_request, self.cost_per_request, self.quality))
+        return self._along(cost_per_request, self.cost_per_request, self.quality)
 
     def cost_at(self, quality: float) -> float:
         """Give the least cost of a request at which a quality is reached, in the points' currency.
@@ -215,7 +216,7 @@ class Hull:
                 f"no policy reaches a quality of {quality:g}: the best, {describe(last.policy)}, has "
                 f"{last.quality:g}. Lower the target or add a better model."
             )
-        return float(np.interp(quality, self.quality, self.cost_per_request))
+        return self._along(quality, self.quality, self.cost_per_request)
 
     def policy_at(self, *, quality: float | None = None, cost_per_request: float | None = None) -> Policy:
         """Give the cheapest policy of a quality, or the best one within a budget.
@@ -231,11 +232,23 @@ class Hull:
         else:
             self.quality_at(float(cost_per_request or 0.0))
             place, grid = float(cost_per_request or 0.0), self.cost_per_request
-        above = int(np.searchsorted(grid, place))
-        if above in (0, len(grid)) or grid[above] == place:
-            return self.points[min(above, len(grid) - 1)].policy
-        share = float((place - grid[above - 1]) / (grid[above] - grid[above - 1]))
-        return Mix(((self.points[above - 1].policy, 1.0 - share), (self.points[above].policy, share)))
+        below, share = _located(place, grid)
+        if share == 0:
+            return self.points[below].policy
+        return Mix(((self.points[below].policy, 1.0 - share), (self.points[below + 1].policy, share)))
+
+    @staticmethod
+    def _along(place: float, grid: FloatArray, values: FloatArray) -> float:
+        below, share = _located(place, grid)
+        return float(values[below] if share == 0 else values[below] * (1.0 - share) + values[below + 1] * share)
+
+
+def _located(place: float, grid: FloatArray) -> tuple[int, float]:
+    """Give the corner at or before a place, and the share of the way from there to the next one."""
+    below = max(int(np.searchsorted(grid, place, side="right")) - 1, 0)
+    if below == len(grid) - 1 or place <= grid[below]:
+        return below, 0.0
+    return below, float((place - grid[below]) / (grid[below + 1] - grid[below]))
 
 
 def check_target(quality: float | None, cost_per_request: float | None) -> None:
