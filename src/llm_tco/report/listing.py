@@ -100,7 +100,7 @@ def price_listing(
             factor = float(ExchangeRates(currency, fx or {}).factors(price.currency, currency)[0])
         rows.append(
             {
-                "price": price.title.removesuffix(f"/{STANDARD}"),
+                "price": "/".join(word for word in price.identity if word not in ("", STANDARD)),
                 "provider": price.provider,
                 "model": price.model,
                 "variant": price.variant,
