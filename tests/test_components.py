@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from llm_tco.catalog.hardware import Server
 from llm_tco.catalog.models import Throughput
-from llm_tco.catalog.prices import Rate, Tier, TokenPrice
+from llm_tco.catalog.prices import Rate, Tier, TokenPrice, Usage
 from llm_tco.catalog.records import Period
 from llm_tco.catalog.tariffs import Tariff
 from llm_tco.components.amounts import Monthly, OneOff
@@ -156,25 +156,21 @@ def test_cached_tokens_move_from_one_price_to_another(price, lengths, share):
     """Law 50: a cached token is billed once, at the cached rate."""
     cached = share * lengths.input_tokens
 
-    total = price.cost(lengths.input_tokens, lengths.output_tokens, cached)
+    total = price.per_request_cost(lengths.input_tokens, lengths.output_tokens, cached)
 
-    at = {kind: getattr(price, kind).at(lengths.input_tokens) for kind in ("input", "cached_input", "output")}
-    expected = (
-        float(price.per_request)
-        + (lengths.input_tokens - cached) * at["input"]
-        + cached * at["cached_input"]
-        + lengths.output_tokens * at["output"]
-    )
+    parts = {"input": lengths.input_tokens - cached, "cached_input": cached, "output": lengths.output_tokens}
+    amounts = [getattr(price, kind).amount(tokens, 0.0, lengths.input_tokens) for kind, tokens in parts.items()]
+    expected = np.maximum(float(price.per_request) + sum(amounts) / 1e6, float(price.minimum_per_request))
     assert np.allclose(total, expected, rtol=1e-12)
 
 
 @given(own.token_prices(), st.integers(0, 30_000), st.integers(0, 30_000), st.integers(0, 1000))
 def test_a_bill_grows_with_its_tokens(price, short, more, output):
     """Law 46: no token lowers the bill, where longer requests are no cheaper by the token."""
-    one, other = (price.cost(np.array([float(n)]), np.array([float(output)])) for n in (short, short + more))
+    one, other = (price.cost(Usage(n, output)) for n in (short, short + more))
 
-    assert (other >= one - 1e-12).all()
-    assert (price.cost(np.array([float(short)]), np.array([output + 1.0])) >= one - 1e-12).all()
+    assert other >= one - 1e-12
+    assert price.cost(Usage(short, output + 1)) >= one - 1e-12
 
 
 def test_no_requests_cost_nothing():
@@ -185,7 +181,7 @@ def test_no_requests_cost_nothing():
 def test_a_request_moves_to_its_tier_as_a_whole():
     """Law 49: at a cliff one long request costs more than two of half its length."""
     price = attrs.evolve(PRICE, input=Rate(base=Decimal(1), tiers=(Tier(above_tokens=200_000, price=Decimal(2)),)))
-    at, above = (price.cost(np.array([tokens]), np.array([0.0]))[0] for tokens in (200_000.0, 200_001.0))
+    at, above = (price.cost(Usage(tokens, 0)) for tokens in (200_000, 200_001))
 
     assert np.isclose(at, 0.2)
     assert np.isclose(above, 0.400002)

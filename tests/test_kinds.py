@@ -38,6 +38,7 @@ def test_every_kind_keeps_the_laws(component, demand):
 def test_every_kind_of_single_cost_is_drawn():
     """The shared check leaves no kind out but the combinators, which have laws of their own."""
     combinators = {"stack", "scaled", "delayed", "limited", "escalated", "router", "semantic_cache"}
+    combinators |= {"commitment", "discounted", "volume_discount"}
     drawn = {name for name in vars(own) if isinstance(getattr(own, name), type)}
 
     assert {kind.__name__ for kind in llm_tco_components() if kind.kind not in combinators} <= drawn

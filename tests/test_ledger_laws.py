@@ -14,7 +14,8 @@ from llm_tco.components.amounts import Monthly
 from llm_tco.components.base import Delayed, Escalated, Limited, Scaled, Stack
 from llm_tco.errors import CurrencyError, InvalidValueError, MismatchError
 from llm_tco.finance import annual_rate, discount_factors, effect, irr_report, monthly_rate, npv, payback, roi
-from llm_tco.ledger import NEVER, Ledger, Line, Recognition
+from llm_tco.ledger import Ledger
+from llm_tco.lines import NEVER, Line, Recognition
 from llm_tco.money import ExchangeRates, Money
 from llm_tco.testing import strategies as own
 from llm_tco.timeline import Timeline

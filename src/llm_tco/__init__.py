@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from llm_tco.catalog.catalog import Catalog
     from llm_tco.catalog.hookspecs import hookimpl
     from llm_tco.catalog.plugins import load_catalog
+    from llm_tco.catalog.rates import Usage
     from llm_tco.components.amounts import Monthly, OneOff
     from llm_tco.components.api import ApiUsage
     from llm_tco.components.base import Component, Composable, Delayed, Escalated, Limited, Scaled, Stack
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from llm_tco.components.router import Route, Router
     from llm_tco.demand import Demand, Lengths, Workload
     from llm_tco.errors import LlmTcoError
-    from llm_tco.ledger import Ledger, Line
+    from llm_tco.financing import FinancialTerms
+    from llm_tco.ledger import Ledger
+    from llm_tco.lines import Line
     from llm_tco.money import Money
     from llm_tco.scenario import Scenario, load_scenario
     from llm_tco.serving.fleet import Fleet
@@ -38,12 +41,13 @@ _HOMES = {
     "Delayed": "components.base",
     "Demand": "demand",
     "Escalated": "components.base",
+    "FinancialTerms": "financing",
     "Fleet": "serving.fleet",
     "Labour": "components.labour",
     "Ledger": "ledger",
     "Lengths": "demand",
     "Limited": "components.base",
-    "Line": "ledger",
+    "Line": "lines",
     "LlmTcoError": "errors",
     "Money": "money",
     "Monthly": "components.amounts",
@@ -57,6 +61,7 @@ _HOMES = {
     "SemanticCache": "components.cache",
     "Stack": "components.base",
     "Timeline": "timeline",
+    "Usage": "catalog.rates",
     "Workload": "demand",
     "compare": "analysis.compare",
     "hookimpl": "catalog.hookspecs",
@@ -74,6 +79,7 @@ __all__ = [
     "Delayed",
     "Demand",
     "Escalated",
+    "FinancialTerms",
     "Fleet",
     "Labour",
     "Ledger",
@@ -93,6 +99,7 @@ __all__ = [
     "SemanticCache",
     "Stack",
     "Timeline",
+    "Usage",
     "Workload",
     "compare",
     "hookimpl",

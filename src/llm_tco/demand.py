@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -10,80 +10,17 @@ import numpy as np
 
 from llm_tco._fields import FloatArray, Number, column, number, plain, to_number
 from llm_tco.errors import InvalidValueError, MismatchError
-from llm_tco.finance.discounting import over_time
+from llm_tco.lengths import SHARES_TOLERANCE, Lengths, to_lengths
 from llm_tco.loadshape import FLAT, HourOfWeek, Load, LoadShape, Peak
 from llm_tco.timeline import Timeline
 from llm_tco.units import MONTHS_PER_YEAR
 
-_SHARES_TOLERANCE = 1e-9
+__all__ = ["Demand", "Lengths", "Part", "Stream", "Workload", "check_shares"]
 
 
-def _atoms(value: object, attribute: attrs.Attribute[Any]) -> FloatArray:
-    array = np.atleast_1d(np.array(value, dtype=np.float64))
-    if not np.isfinite(array).all() or (array < 0).any():
-        raise InvalidValueError(attribute.name, "must hold finite numbers of at least 0")
-    array.setflags(write=False)
-    return array
-
-
-def _atoms_field() -> Any:
-    return attrs.field(converter=attrs.Converter(_atoms, takes_field=True))
-
-
-@attrs.frozen(eq=False)
-class Lengths:
-    """A distribution of request lengths: K kinds of request, each with its weight.
-
-    Attributes:
-        input_tokens: Prompt tokens of each kind, shape `(..., K)`.
-        output_tokens: Generated tokens of each kind, shape `(..., K)`.
-        weights: Share of the requests that are of each kind, shape `(K,)`; they sum to 1.
-    """
-
-    input_tokens: FloatArray = _atoms_field()
-    output_tokens: FloatArray = _atoms_field()
-    weights: FloatArray = _atoms_field()
-
-    def __attrs_post_init__(self) -> None:
-        kinds = self.weights.shape
-        if len(kinds) != 1 or self.input_tokens.shape[-1:] != kinds or self.output_tokens.shape[-1:] != kinds:
-            raise InvalidValueError("weights", "must hold one number for each kind of request")
-        if abs(self.weights.sum() - 1.0) > _SHARES_TOLERANCE:
-            raise InvalidValueError("weights", f"must sum to 1, got {self.weights.sum():g}")
-
-    @classmethod
-    def fixed(cls, input_tokens: Number, output_tokens: Number) -> Lengths:
-        """Give every request the same length."""
-        return cls(column(input_tokens), column(output_tokens), np.ones(1))
-
-    @classmethod
-    def of_table(cls, rows: Sequence[Sequence[float]]) -> Lengths:
-        """Read rows of input tokens, output tokens and a weight; the weights are scaled to sum to 1."""
-        table = np.array(rows, dtype=np.float64)
-        if table.ndim != 2 or table.shape[1] != 3 or not (table >= 0).all() or table[:, 2].sum() <= 0:
-            raise InvalidValueError("lengths", "must hold rows of [input tokens, output tokens, weight], none negative")
-        return cls(table[:, 0], table[:, 1], table[:, 2] / table[:, 2].sum())
-
-    def mean(self, values: FloatArray) -> FloatArray:
-        """Average a figure over the kinds of request.
-
-        Args:
-            values: The figure of each kind, shape `(..., K)`.
-
-        Returns:
-            The mean, with an axis for the months: shape `(..., 1)`.
-        """
-        values = np.broadcast_to(values, np.broadcast_shapes(values.shape, self.weights.shape))
-        return over_time(values, self.weights)[..., None]
-
-    def where(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[float, Lengths | None]:
-        """Give the weight of some kinds, and their distribution where there are any."""
-        weight = float(self.weights[chosen].sum())
-        if weight == 0.0:
-            return 0.0, None
-        return weight, Lengths(
-            self.input_tokens[..., chosen], self.output_tokens[..., chosen], self.weights[chosen] / weight
-        )
+def _by_month(value: object, attribute: attrs.Attribute[Any]) -> FloatArray:
+    """Take one number for all months, or an array whose last axis is the month."""
+    return column(value) if isinstance(value, (int, float)) else np.asarray(value, dtype=np.float64)
 
 
 @attrs.frozen(eq=False)
@@ -94,13 +31,30 @@ class Stream:
         requests: Requests in each month, shape `(..., T + 1)`; 0 at index 0.
         lengths: How long they are.
         tags: Words that say where they come from.
-        cacheable_share: Share of them that a semantic cache may answer.
+        cacheable_share: Share of them that a semantic cache may answer: one number, or an
+            array of shape `(..., 1)` or `(..., T + 1)`.
+        required_quality: Share of right answers that they need, where it is stated.
     """
 
     requests: FloatArray
     lengths: Lengths
     tags: frozenset[str] = frozenset()
-    cacheable_share: Number = 1.0
+    cacheable_share: FloatArray = attrs.field(
+        default=1.0,
+        converter=attrs.Converter(_by_month, takes_field=True),  # type: ignore[misc]  # attrs infers no type from a bound converter
+    )
+    required_quality: Number | None = None
+
+    def only(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> Stream | None:
+        """Give its requests of some kinds; None where there are none.
+
+        Args:
+            chosen: Which kinds of request, shape `(K,)`.
+        """
+        if chosen.all():
+            return self
+        weight, lengths = self.lengths.where(chosen)
+        return None if lengths is None else attrs.evolve(self, requests=self.requests * weight, lengths=lengths)
 
     def same_as(self, other: Stream) -> bool:
         """Say whether two streams hold the same requests."""
@@ -108,10 +62,7 @@ class Stream:
             self.tags == other.tags
             and np.array_equal(self.requests, other.requests)
             and np.array_equal(self.cacheable_share, other.cacheable_share)
-            and all(
-                np.array_equal(getattr(self.lengths, name), getattr(other.lengths, name))
-                for name in ("input_tokens", "output_tokens", "weights")
-            )
+            and self.lengths.same_as(other.lengths)
         )
 
 
@@ -200,9 +151,9 @@ class Demand:
                 raise InvalidValueError("input_tokens", "holds draws, by which requests cannot be told apart")
             short = stream.lengths.input_tokens <= input_tokens
             for part, chosen in zip(parts, (short, ~short), strict=True):
-                weight, lengths = stream.lengths.where(chosen)
-                if lengths is not None:
-                    part.append(attrs.evolve(stream, requests=stream.requests * weight, lengths=lengths))
+                some = stream.only(chosen)
+                if some is not None:
+                    part.append(some)
         short_part, long_part = (attrs.evolve(self, streams=tuple(part)) for part in parts)
         return short_part, long_part
 
@@ -220,25 +171,32 @@ class Demand:
         part = self._each(lambda stream: attrs.evolve(stream, requests=stream.requests * share))
         return attrs.evolve(part, load=load)
 
-    def cached(self, hit_share: Number) -> Demand:
+    def cached(self, hit_share: FloatArray) -> Demand:
         """Take away the requests that a cache answers.
 
         Args:
-            hit_share: Share of the cacheable requests that it answers, 0 to 1.
+            hit_share: Share of the cacheable requests that it answers, 0 to 1, shape
+                `(..., 1)` or `(..., T + 1)`.
         """
 
         def missed(stream: Stream) -> Stream:
-            answered = np.asarray(stream.cacheable_share) * hit_share
-            rest = np.asarray(1.0 - answered)
-            left = np.asarray(stream.cacheable_share - answered)
+            answered = stream.cacheable_share * hit_share
+            rest = 1.0 - answered
+            left = stream.cacheable_share - answered
             cacheable = np.divide(left, rest, out=np.zeros_like(rest), where=rest > 0)
-            return attrs.evolve(
-                stream,
-                requests=stream.requests * column(rest),
-                cacheable_share=float(cacheable) if cacheable.ndim == 0 else cacheable,
-            )
+            return attrs.evolve(stream, requests=stream.requests * rest, cacheable_share=cacheable)
 
         return self._each(missed)
+
+    def hits(self, hit_share: FloatArray) -> Demand:
+        """Keep the requests that a cache answers; with `cached`, they are the whole demand.
+
+        Args:
+            hit_share: As in `cached`.
+        """
+        return self._each(
+            lambda stream: attrs.evolve(stream, requests=stream.requests * (stream.cacheable_share * hit_share))
+        )
 
     def window(self, first: int, months: int | None = None) -> Demand:
         """Give the demand of the months that follow the first `first` ones."""
@@ -250,7 +208,9 @@ class Demand:
             def cut(stream: Stream) -> Stream:
                 requests = np.array(stream.requests[..., index])
                 requests[..., 0] = 0.0
-                return attrs.evolve(stream, requests=requests)
+                cacheable = stream.cacheable_share
+                some = cacheable if cacheable.shape[-1] == 1 else cacheable[..., index]
+                return attrs.evolve(stream, requests=requests, cacheable_share=some)
 
             return Demand(timeline, tuple(cut(stream) for stream in self.streams), self.load.window(index))
 
@@ -310,21 +270,72 @@ def check_shares(shares: Mapping[str, Number], field: str = "shares") -> None:
         if np.min(value) < 0:
             raise InvalidValueError(f"{field}.{name}", f"must be at least 0, got {plain(np.min(value))}")
         total = total + value
-    if np.max(np.abs(total - 1.0)) > _SHARES_TOLERANCE:
+    if np.max(np.abs(total - 1.0)) > SHARES_TOLERANCE:
         worst = np.ravel(total)[np.argmax(np.abs(np.ravel(total) - 1.0))]
         raise InvalidValueError(field, f"must sum to 1, got {plain(worst)}")
 
 
-def _to_lengths(value: Lengths | Sequence[Sequence[float]] | None) -> Lengths | None:
-    return Lengths.of_table(value) if isinstance(value, (list, tuple)) else value  # type: ignore[return-value]  # checked
+def _check_lengths(holder: Workload | Part, *, stated: bool = True) -> None:
+    """Refuse lengths that are stated twice or, unless parts state them, not at all."""
+    means = (holder.input_tokens, holder.output_tokens)
+    if holder.lengths is not None:
+        if any(value is not None for value in means):
+            raise InvalidValueError("lengths", "must stand alone, without input_tokens and output_tokens")
+        return
+    for name, value in zip(("input_tokens", "output_tokens"), means, strict=True):
+        if value is None and stated:
+            raise InvalidValueError(name, "is missing; give the mean of both kinds of token, or lengths")
+
+
+def _lengths_of(holder: Workload | Part) -> Lengths:
+    if holder.lengths is not None:
+        return holder.lengths
+    assert holder.input_tokens is not None and holder.output_tokens is not None  # noqa: PT018 - checked at the door
+    return Lengths.fixed(holder.input_tokens, holder.output_tokens)
+
+
+def _to_tags(value: Sequence[str], attribute: attrs.Attribute[Any]) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(tag, str) and tag.strip() for tag in value):
+        raise InvalidValueError(attribute.name, f"must list words such as 'critical', got {value!r}")
+    return tuple(value)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Part:
+    """Some of the requests of a workload, such as those of one task.
+
+    Attributes:
+        share: Share of the workload's requests.
+        input_tokens: Mean prompt tokens of a request.
+        output_tokens: Mean generated tokens of a request.
+        lengths: Distribution of lengths instead.
+        tags: Words by which a router tells them apart, beside the name of the part.
+        cacheable_share: Share of them that a semantic cache may answer.
+        required_quality: Share of right answers that they need, where it is stated.
+    """
+
+    share: Number = number(ge=0, le=1)
+    input_tokens: Number | None = number(ge=0, default=None, optional=True)
+    output_tokens: Number | None = number(ge=0, default=None, optional=True)
+    lengths: Lengths | None = attrs.field(default=None, converter=to_lengths)
+    tags: tuple[str, ...] = attrs.field(
+        default=(),
+        converter=attrs.Converter(_to_tags, takes_field=True),  # type: ignore[misc]  # attrs infers no type from a bound converter
+    )
+    cacheable_share: Number = number(ge=0, le=1, default=1.0)
+    required_quality: Number | None = number(ge=0, le=1, default=None, optional=True)
+
+    def __attrs_post_init__(self) -> None:
+        _check_lengths(self)
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class Workload:
     """What users ask for, as a person states it.
 
-    Give either the mean tokens of a request or a distribution of lengths, and either a
-    peak or the 168 hours of a week; without one of these two the load is flat.
+    Give either the mean tokens of a request or a distribution of lengths, or parts that
+    each state their own; and either a peak or the 168 hours of a week; without one of these
+    two the load is flat.
 
     Attributes:
         requests_per_month: Requests in month 1. [1/month]
@@ -337,28 +348,37 @@ class Workload:
         cacheable_share: Share of the requests that a semantic cache may answer.
         peak_to_mean: Highest over mean load.
         hourly_load: The load of each hour of the week from Monday 0:00 on, in any unit.
+        required_quality: Share of right answers that the requests need, where it is stated.
+        parts: Kinds of request that differ in more than their lengths, such as tasks, by
+            name; their shares sum to 1.
     """
 
     requests_per_month: Number = number(ge=0)
     input_tokens: Number | None = number(ge=0, default=None, optional=True)
     output_tokens: Number | None = number(ge=0, default=None, optional=True)
-    lengths: Lengths | None = attrs.field(default=None, converter=_to_lengths)
+    lengths: Lengths | None = attrs.field(default=None, converter=to_lengths)
     growth_per_year: Number = number(gt=-1, default=0.0)
     cacheable_share: Number = number(ge=0, le=1, default=1.0)
     peak_to_mean: Number | None = number(ge=1, default=None, optional=True)
     hourly_load: tuple[float, ...] | None = None
+    required_quality: Number | None = number(ge=0, le=1, default=None, optional=True)
+    parts: Mapping[str, Part] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        means = (self.input_tokens, self.output_tokens)
-        if self.lengths is None:
-            for name, value in zip(("input_tokens", "output_tokens"), means, strict=True):
-                if value is None:
-                    raise InvalidValueError(name, "is missing; give the mean of both kinds of token, or lengths")
-        elif any(value is not None for value in means):
-            raise InvalidValueError("lengths", "must stand alone, without input_tokens and output_tokens")
+        _check_lengths(self, stated=not self.parts)
+        if self.parts:
+            check_shares({name: part.share for name, part in self.parts.items()}, "parts")
+            self._check_parts_stand_alone()
         if self.hourly_load is not None and self.peak_to_mean is not None:
             raise InvalidValueError("hourly_load", "must stand alone, without peak_to_mean")
         self.load_shape  # noqa: B018 - refuses a bad one here, at the door
+
+    def _check_parts_stand_alone(self) -> None:
+        for name in ("input_tokens", "output_tokens", "lengths", "required_quality"):
+            if getattr(self, name) is not None:
+                raise InvalidValueError(name, "is stated by each of the parts; leave it out here")
+        if np.any(np.not_equal(self.cacheable_share, 1.0)):
+            raise InvalidValueError("cacheable_share", "is stated by each of the parts; leave it out here")
 
     @property
     def load_shape(self) -> LoadShape:
@@ -372,13 +392,26 @@ class Workload:
 
     def on(self, timeline: Timeline) -> Demand:
         """Lay the workload on a timeline."""
-        lengths = self.lengths
-        if lengths is None:
-            assert self.input_tokens is not None and self.output_tokens is not None  # noqa: PT018 - see post-init
-            lengths = Lengths.fixed(self.input_tokens, self.output_tokens)
         years = (timeline.index - 1.0) / MONTHS_PER_YEAR
         growth = np.power(1.0 + column(self.growth_per_year), years)
         with np.errstate(over="ignore"):  # what is too large is refused where it is read
             requests = column(self.requests_per_month) * np.where(timeline.index > 0, growth, 0.0)
-        stream = Stream(requests=requests, lengths=lengths, cacheable_share=self.cacheable_share)
-        return Demand(timeline, (stream,), Load(self.load_shape))
+            streams = tuple(self._streams(requests))
+        return Demand(timeline, streams, Load(self.load_shape))
+
+    def _streams(self, requests: FloatArray) -> Iterator[Stream]:
+        if not self.parts:
+            yield Stream(
+                requests=requests,
+                lengths=_lengths_of(self),
+                cacheable_share=column(self.cacheable_share),
+                required_quality=self.required_quality,
+            )
+        for name, part in self.parts.items():
+            yield Stream(
+                requests=requests * column(part.share),
+                lengths=_lengths_of(part),
+                tags=frozenset({name, *part.tags}),
+                cacheable_share=column(part.cacheable_share),
+                required_quality=part.required_quality,
+            )

@@ -52,6 +52,10 @@ class NotInForceError(LlmTcoError, LookupError):
     """The record exists, but not for the date that was asked for."""
 
 
+class UnpricedError(LlmTcoError, LookupError):
+    """Tokens are used of a kind that the price states no rate for."""
+
+
 class ConflictingRecordsError(LlmTcoError, LookupError):
     """Plugins of equal authority disagree about a record."""
 

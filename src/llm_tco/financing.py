@@ -19,7 +19,8 @@ from llm_tco.finance.depreciation import sln_schedule, syd_schedule, vdb_schedul
 from llm_tco.finance.discounting import monthly_rate, over_time, summed
 from llm_tco.finance.loans import loan_schedule
 from llm_tco.finance.macrs import macrs_schedule
-from llm_tco.ledger import AT_ONCE, NEVER, Ledger, Line, Recognition, total
+from llm_tco.ledger import Ledger
+from llm_tco.lines import AT_ONCE, NEVER, Line, Recognition, total
 from llm_tco.units import MONTHS_PER_YEAR
 
 

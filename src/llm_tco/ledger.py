@@ -1,196 +1,23 @@
-"""Ledgers: what components return, and what every figure is read from.
-
-A line holds its cash flow and the rule by which it is recognised; the accrual basis is
-read from the two. Cost is positive, a credit is negative.
-"""
+"""Ledgers: what components return, and what every figure is read from."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 
 from llm_tco._fields import FloatArray, Number, choice, column
 from llm_tco.demand import Demand, check_shares
-from llm_tco.errors import CurrencyError, InvalidValueError, MismatchError, OverflowedError, SharedFleetError
-from llm_tco.finance.discounting import over_time, summed
+from llm_tco.errors import CurrencyError, MismatchError, OverflowedError, SharedFleetError
+from llm_tco.lines import Basis, Line, total
 from llm_tco.money import ExchangeRates, is_currency
 from llm_tco.timeline import Timeline
 
 if TYPE_CHECKING:
     from llm_tco.catalog.records import Record
-
-Basis = Literal["cash", "accrual"]
-
-NATURES: Final = ("one_time", "running", "hidden", "benefit")
-"""Whether a line is paid once, goes on, is on no invoice, or comes in."""
-
-CAPITAL: Final = ("none", "asset", "financed", "sale")
-"""Whether a line has to do with no asset, buys one, buys one with borrowed money, or sells one."""
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Recognition:
-    """When a cash amount becomes an expense.
-
-    Attributes:
-        weights: The share that is recognised so many months after the cash, shape
-            `(..., n)`. What they leave of 1 is never recognised (as with a loan's
-            principal).
-        salvage_share: Share of the amount that an asset is worth at the end of its life.
-        residual: What an asset that outlives the horizon is credited with there: nothing,
-            its book value, or its salvage value.
-        closed: Whether what is unrecognised at the horizon is expensed there.
-    """
-
-    weights: FloatArray
-    salvage_share: Number = 0.0
-    residual: str = choice("none", "book", "salvage", default="none")
-    closed: bool = False
-
-    @property
-    def months(self) -> int:
-        """Months until the last share is recognised: the life of an asset."""
-        return int(self.weights.shape[-1]) - 1
-
-    def spread(self, amounts: FloatArray) -> FloatArray:
-        """Give the recognised amounts of each month.
-
-        Args:
-            amounts: Cash, shape `(..., T + 1)`.
-
-        Returns:
-            Expense, of the same shape.
-        """
-        if self is AT_ONCE:
-            return amounts
-        size = amounts.shape[-1]
-        lag = np.arange(size)[:, None] - np.arange(size)
-        inside = (lag >= 0) & (lag < self.weights.shape[-1])
-        kernel = np.where(inside, self.weights[..., np.where(inside, lag, 0)], 0.0)
-        expense = over_time(amounts[..., None, :], kernel)
-        if self.closed:
-            expense[..., -1] += summed(amounts) - summed(expense)
-        return expense
-
-    def credit(self, amounts: FloatArray) -> FloatArray:
-        """Give what the assets in life at the horizon are credited with there, shape `(...)`."""
-        if self.residual == "book":
-            return summed(amounts) - summed(self.spread(amounts))
-        in_life = amounts[..., max(amounts.shape[-1] - (self.weights.shape[-1] - 1), 0) :]
-        return np.asarray(summed(in_life) * self.salvage_share)
-
-
-AT_ONCE: Final = Recognition(weights=np.ones(1))
-NEVER: Final = Recognition(weights=np.zeros(1))
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Line:
-    """One row of a ledger.
-
-    Attributes:
-        path: Names from the outermost combinator to the item.
-        category: What kind of cost it is, such as `"hardware"`.
-        unit: A currency, or the name of a quantity such as `"kWh"`.
-        amounts: Cash or quantity, shape `(..., T + 1)`; cost is positive.
-        recognition: When it becomes an expense.
-        sunk: Whether it is spent whatever is decided.
-        nature: One of `NATURES`: paid once, running, hidden (real, but on no invoice), or a
-            benefit, which the total cost of ownership leaves out.
-        replaces: The category of another option's cost that a benefit stands for.
-        capital: One of `CAPITAL`: loans, leases and taxes treat what buys or sells an asset apart.
-    """
-
-    path: tuple[str, ...]
-    category: str
-    unit: str
-    amounts: FloatArray
-    recognition: Recognition = AT_ONCE
-    sunk: bool = False
-    nature: str = choice(*NATURES, default="running")
-    replaces: str | None = None
-    capital: str = choice(*CAPITAL, default="none")
-
-    @property
-    def name(self) -> str:
-        """The path as one word."""
-        return ".".join(self.path)
-
-    @property
-    def benefit(self) -> bool:
-        """Whether it is a benefit."""
-        return self.nature == "benefit"
-
-    @property
-    def is_money(self) -> bool:
-        """Whether the unit is a currency."""
-        return is_currency(self.unit)
-
-    def under(self, path: tuple[str, ...]) -> Line:
-        """Put names in front of the path."""
-        return self._with((*path, *self.path), self.unit, self.amounts)
-
-    def with_amounts(self, amounts: FloatArray, unit: str | None = None) -> Line:
-        """Give the line with other amounts, and perhaps in another unit."""
-        return self._with(self.path, self.unit if unit is None else unit, amounts)
-
-    def _with(self, path: tuple[str, ...], unit: str, amounts: FloatArray) -> Line:
-        return Line(
-            path=path,
-            category=self.category,
-            unit=unit,
-            amounts=amounts,
-            recognition=self.recognition,
-            sunk=self.sunk,
-            nature=self.nature,
-            replaces=self.replaces,
-            capital=self.capital,
-        )
-
-    def beside(
-        self,
-        item: str,
-        category: str,
-        amounts: FloatArray,
-        *,
-        recognition: Recognition = AT_ONCE,
-        nature: str | None = None,
-        capital: str = "none",
-    ) -> Line:
-        """Make a line that follows from this one: an item below its path, in its unit.
-
-        Args:
-            item: Last step of its path.
-            category: What kind of cost it is.
-            amounts: Shape `(..., T + 1)`; cost is positive.
-            recognition: When its cash becomes an expense.
-            nature: One of `NATURES`; that of this line where nothing is said.
-            capital: One of `CAPITAL`.
-        """
-        return Line(
-            path=(*self.path, item),
-            category=category,
-            unit=self.unit,
-            amounts=amounts,
-            recognition=recognition,
-            nature=self.nature if nature is None else nature,
-            capital=capital,
-        )
-
-    def limited(self, inside: np.ndarray) -> Line:
-        """Keep the months inside a span; what is owned at its end leaves with it, uncredited."""
-        kept = self.with_amounts(np.where(inside, self.amounts, 0.0))
-        if inside[-1] or self.recognition.residual == "none":
-            return kept
-        return attrs.evolve(kept, recognition=attrs.evolve(self.recognition, residual="none"))
-
-    def read(self, basis: Basis) -> FloatArray:
-        """Give the amounts by cash or by accrual, shape `(..., T + 1)`."""
-        return self.amounts if basis == "cash" else self.recognition.spread(self.amounts)
 
 
 @attrs.frozen(kw_only=True)
@@ -225,31 +52,6 @@ class FleetLoad:
     def same_as(self, other: FleetLoad) -> bool:
         """Say whether both are one load."""
         return self.offset == other.offset and self.demand.same_as(other.demand)
-
-
-def total(amounts: Iterable[tuple[tuple[str, ...], FloatArray]], size: int) -> FloatArray:
-    """Add named amounts, the same to the last bit whatever their order.
-
-    They are added in the order of their names; those of one name month by month, from the
-    lowest to the highest.
-
-    Args:
-        amounts: Names and arrays of shape `(..., size)`.
-        size: Entries over time.
-
-    Returns:
-        Their sum, shape `(..., size)`.
-    """
-    named: dict[tuple[str, ...], list[FloatArray]] = {}
-    for name, array in amounts:
-        named.setdefault(name, []).append(array)
-    value = np.zeros(size)
-    for name in sorted(named):
-        group = named[name]
-        rows = group if len(group) == 1 else np.sort(np.stack(np.broadcast_arrays(*group)), axis=0)
-        for row in rows:
-            value = value + row
-    return value
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -528,14 +330,3 @@ def _anybody(served: Iterable[FloatArray | None]) -> FloatArray | None:
 def unique(records: Iterable[Record]) -> tuple[Record, ...]:
     """Keep each record once."""
     return tuple({id(record): record for record in records}.values())
-
-
-def check_category(value: str) -> str:
-    """Refuse a category that is not a lower-case word.
-
-    Raises:
-        InvalidValueError: See above.
-    """
-    if isinstance(value, str) and value.replace("_", "").replace("-", "").isalnum() and value == value.lower():
-        return value
-    raise InvalidValueError("category", f"must be a lower-case word such as 'network', got {value!r}")

@@ -41,6 +41,21 @@ class LoadShape(Protocol):
         """Number the straight pieces of `below`: equal numbers lie on one piece."""
         ...
 
+    @property
+    def levels(self) -> FloatArray:
+        """The loads that occur, shape `(..., 1, H)`; where `timed`, those of the 168 hours in order."""
+        ...
+
+    @property
+    def shares(self) -> FloatArray:
+        """The share of the time for which each of them lasts, shape `(..., 1, H)`; they sum to 1."""
+        ...
+
+    @property
+    def timed(self) -> bool:
+        """Whether it is known which hour of the week has which load."""
+        ...
+
 
 @attrs.frozen
 class Peak:
@@ -68,6 +83,21 @@ class Peak:
     def segment(self, level: FloatArray) -> FloatArray:
         """Number the straight pieces of `below`: 0 below the peak, 1 from there on."""
         return np.asarray(level >= self.peak, dtype=np.float64)
+
+    @property
+    def levels(self) -> FloatArray:
+        """Nothing, and the peak, shape `(..., 1, 2)`."""
+        return np.stack([np.zeros_like(self.peak), self.peak], axis=-1)
+
+    @property
+    def shares(self) -> FloatArray:
+        """The time without load and the time at the peak, shape `(..., 1, 2)`."""
+        return np.stack([1.0 - 1.0 / self.peak, 1.0 / self.peak], axis=-1)
+
+    @property
+    def timed(self) -> bool:
+        """Whether all hours are alike; else nobody knows when the peak is."""
+        return bool(np.all(self.peak == 1.0))
 
 
 FLAT = Peak(1.0)
@@ -117,6 +147,21 @@ class HourOfWeek:
         """Number the straight pieces of `below`: one between each two hourly loads."""
         return np.searchsorted(self._levels, level, side="right").astype(np.float64)
 
+    @property
+    def levels(self) -> FloatArray:
+        """The load of each hour of the week from Monday 0:00 on, shape `(1, 168)`."""
+        return np.asarray(self.loads)[None, :]
+
+    @property
+    def shares(self) -> FloatArray:
+        """One part in 168 each, shape `(1, 168)`."""
+        return np.full((1, HOURS_PER_WEEK), 1.0 / HOURS_PER_WEEK)
+
+    @property
+    def timed(self) -> bool:
+        """Whether it is known which hour of the week has which load: it is."""
+        return True
+
 
 @attrs.frozen(eq=False)
 class Load:
@@ -142,6 +187,19 @@ class Load:
         """The highest load of the slice over its own mean; 1 for an empty slice."""
         height = np.maximum(np.minimum(self.high, self.shape.peak) - self.low, 0.0)
         return _ratio(height, self.volume, empty=1.0)
+
+    @property
+    def levels(self) -> FloatArray:
+        """The loads that occur in the slice, as multiples of its own mean.
+
+        Returns:
+            Shape `(..., T + 1, H)` or one that broadcasts to it; 0 for an empty slice. For
+            how much of the time each lasts stands in `shape.shares`, and `shape.timed` says
+            whether they are the hours of a week in order.
+        """
+        low, high = self.low[..., None], self.high[..., None]
+        inside = np.maximum(np.minimum(self.shape.levels, high) - low, 0.0)
+        return _ratio(inside, self.volume[..., None], empty=0.0)
 
     def _level(self, level: FloatArray) -> FloatArray:
         """Turn a multiple of the slice's own mean into a level of the whole curve."""

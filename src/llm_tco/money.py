@@ -83,7 +83,7 @@ class Money:
     @property
     def value(self) -> Number:
         """The amount as a float, or as an array of draws."""
-        return float(self.amount) if isinstance(self.amount, Decimal) else self.amount
+        return float(self.amount) + 0.0 if isinstance(self.amount, Decimal) else self.amount  # no negative zero
 
     @property
     def column(self) -> FloatArray:

@@ -21,96 +21,24 @@ from llm_tco.catalog.catalog import Catalog
 from llm_tco.catalog.hardware import Server
 from llm_tco.catalog.models import Throughput
 from llm_tco.catalog.plugins import load_catalog
-from llm_tco.catalog.prices import STANDARD, TokenPrice
+from llm_tco.catalog.prices import TokenPrice
 from llm_tco.catalog.reading import read_toml, record_converter
-from llm_tco.catalog.records import Origin, Record, Source
+from llm_tco.catalog.records import SET_BY_LIBRARY, Origin, Record, Source
 from llm_tco.catalog.tariffs import Tariff
+from llm_tco.components.agreement import Above
 from llm_tco.components.base import Component, Stack
 from llm_tco.demand import Lengths, Workload
 from llm_tco.errors import InvalidValueError, LlmTcoError, ProblemsError, suggest
 from llm_tco.financing import FinancialTerms
+from llm_tco.lock import Lookup, Lookups, lock_path, read_lock
 from llm_tco.money import Quote, check_currency, exchange_rates
+from llm_tco.references import RECORD_TABLES, KeyRef, PriceRef, ThroughputRef
 from llm_tco.serving.fleet import Fleet
 from llm_tco.structure import Problems, build, check_table, problem, reported, settable
 from llm_tco.texts import Proposal
 from llm_tco.timeline import Timeline
 
 T = TypeVar("T")
-
-RECORD_TABLES: Final[Mapping[str, type[Record]]] = {
-    "servers": Server,
-    "throughputs": Throughput,
-    "prices": TokenPrice,
-    "tariffs": Tariff,
-}
-"""Tables of a scenario that hold records, or say where the catalog has them."""
-
-
-@attrs.frozen(kw_only=True)
-class PriceRef:
-    """Words that name a price of the catalog.
-
-    Attributes:
-        provider: Who sells it.
-        model: Name of the model there.
-        on: The day whose price is meant.
-        path: Whether the rows of all days are meant, instead of one day's.
-        variant: Such as `"batch"`.
-        region: Where the price differs by it; without one, the price that names none, or
-            the only region that there is.
-        plugin: Only the records of this plugin.
-    """
-
-    provider: str = text()
-    model: str = text()
-    on: date | None = None
-    path: bool = False
-    variant: str = STANDARD
-    region: str | None = None
-    plugin: str | None = None
-
-    def __attrs_post_init__(self) -> None:
-        if (self.on is None) != self.path:
-            raise InvalidValueError("on", "is missing; give the day whose price is meant, or path = true for all rows")
-
-    def find(self, catalog: Catalog) -> TokenPrice | tuple[TokenPrice, ...]:
-        """Look it up."""
-        words = attrs.asdict(self)
-        if words.pop("path"):
-            del words["on"]
-            return catalog.prices(**words)
-        return catalog.price(**words)
-
-
-@attrs.frozen(kw_only=True)
-class ThroughputRef:
-    """Words that name a throughput of the catalog; see `Catalog.throughput`."""
-
-    gpu: str = text()
-    model: str = text()
-    quantisation: str = text()
-    engine: str = ""
-    gpus: int = 1
-    plugin: str | None = None
-
-    def find(self, catalog: Catalog) -> Throughput:
-        """Look it up."""
-        return catalog.throughput(**attrs.asdict(self))
-
-
-@attrs.frozen(kw_only=True)
-class KeyRef:
-    """The key of a record of the catalog.
-
-    Attributes:
-        key: The key, or another name.
-        on: The day on which it must hold; without it, the scenario's start.
-        plugin: Only the records of this plugin.
-    """
-
-    key: str = text()
-    on: date | None = None
-    plugin: str | None = None
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -171,37 +99,64 @@ class Scenario:
         )
 
 
-def load_scenario(path: str | Path, *, catalog: Catalog | None = None) -> Scenario:
+def load_scenario(path: str | Path, *, catalog: Catalog | None = None, locked: bool = True) -> Scenario:
     """Read a scenario from a TOML file.
 
     Args:
         path: The file. It may extend another by `extends = "other.toml"`: tables are
             merged, everything else replaces what stands there.
         catalog: Where records are looked up; without one, every installed plugin.
+        locked: Whether records come from the lock beside the file, where there is one; see
+            `llm_tco.lock`.
 
     Raises:
         ProblemsError: One report with every problem of the file and its path.
     """
     file = Path(path)
-    return read_scenario(_read(file, ()), title=file.name, catalog=catalog)
+    beside = lock_path(file)
+    lock = read_lock(beside) if locked and beside.is_file() else None
+    return _Reader(read_document(file), file.name, catalog, lock).whole()
 
 
-def read_scenario(document: Mapping[str, Any], *, title: str, catalog: Catalog | None = None) -> Scenario:
+def read_document(file: Path) -> dict[str, Any]:
+    """Read a file, and what it extends, as plain data.
+
+    Raises:
+        ProblemsError: It cannot be read.
+    """
+    return _read(file, ())
+
+
+def lookups_of(file: Path, *, catalog: Catalog | None = None) -> dict[Lookup, tuple[Record, ...]]:
+    """Give every record that a scenario looks up in a catalog, by what it asks for.
+
+    Raises:
+        ProblemsError: One report with every problem of the file and its path.
+    """
+    reader = _Reader(read_document(file), file.name, catalog, None)
+    reader.whole()
+    return reader.lookups
+
+
+def read_scenario(
+    document: Mapping[str, Any],
+    *,
+    title: str,
+    catalog: Catalog | None = None,
+    lock: Lookups | None = None,
+) -> Scenario:
     """Read a scenario from plain data; see `load_scenario`.
 
     Args:
         document: The tables of the file.
         title: What the report of problems calls it, and the origin of its records.
         catalog: Where records are looked up.
+        lock: Records in the place of what the catalog says.
 
     Raises:
         ProblemsError: One report with every problem and its path.
     """
-    reader = _Reader(dict(document), title, load_catalog() if catalog is None else catalog)
-    try:
-        return reader.read()
-    except RecursionError:
-        raise ProblemsError(title, ["is nested too deeply"]) from None
+    return _Reader(dict(document), title, catalog, lock).whole()
 
 
 def _read(file: Path, below: tuple[Path, ...]) -> dict[str, Any]:
@@ -252,11 +207,19 @@ _STAND_IN: Final = {"unreadable": Stack()}
 class _Reader:
     """Reads one document. Every name is one object, made when it is first used."""
 
-    def __init__(self, document: dict[str, Any], title: str, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        document: dict[str, Any],
+        title: str,
+        catalog: Catalog | None,
+        lock: Lookups | None,
+    ) -> None:
         self.sources = document.pop("sources", {})
         self.document = document
         self.title = title
-        self.catalog = catalog
+        self.catalog = load_catalog() if catalog is None else catalog
+        self.lock = lock
+        self.lookups: dict[Lookup, tuple[Record, ...]] = {}
         self.made: dict[tuple[str, str], object] = {}
         self.under_way: list[str] = []
         self.found: list[tuple[str, str]] = []
@@ -275,11 +238,19 @@ class _Reader:
             Tariff: lambda value, _: self._record("tariffs", value, plain[Tariff]),
             Throughput | Mapping[str, Throughput]: lambda value, _: self._throughputs(value),
             Lengths: lambda value, _: _lengths(value),
+            Above: lambda value, _: value,  # money or a number, and so here
             Quote: lambda value, _: value,  # a number or a table of days: the field itself looks
         }
         for target, hook in hooks.items():
             converter.register_structure_hook_func(lambda kind, target=target: kind == target, hook)  # type: ignore[misc]
         return converter
+
+    def whole(self) -> Scenario:
+        """Read the document; refuse one that is nested too deeply."""
+        try:
+            return self.read()
+        except RecursionError:
+            raise ProblemsError(self.title, ["is nested too deeply"]) from None
 
     def read(self) -> Scenario:
         """Read everything, the tables that nothing refers to as well."""
@@ -426,22 +397,32 @@ class _Reader:
         reference: type = {TokenPrice: PriceRef, Throughput: ThroughputRef}.get(kind, KeyRef)
         if not row.keys() & (settable(kind).keys() - attrs.fields_dict(reference).keys()):
             return self._look_up(lambda: build(self.converter, row, reference), kind)
-        if "origin" in row:
-            raise Problems([("origin", f"is not a field that a file can set: the origin is {self.title} itself")])
+        if SET_BY_LIBRARY & row.keys():
+            raise Problems(
+                [(field, f"is not a field that a file can set: the origin is {self.title} itself")
+                 for field in sorted(SET_BY_LIBRARY & row.keys())]
+            )  # fmt: skip
         named = {"key": name, "name": name} if name and "key" in attrs.fields_dict(kind) else {}
         record = plain({"authority": "user", **named, **row}, kind)
         return attrs.evolve(record, origin=Origin(plugin=self.title))
 
     def _look_up(self, reference: Callable[[], Any], kind: type[Record]) -> Any:
         words = reference()
-        try:
-            if isinstance(words, KeyRef):
-                on = words.on or self.document.get("start")
-                day = on if type(on) is date else None
-                return getattr(self.catalog, kind.kind)(words.key, on=day, plugin=words.plugin)
-            return words.find(self.catalog)
-        except LlmTcoError as error:
-            raise problem(str(error)) from None
+        if isinstance(words, KeyRef) and words.on is None and type(self.document.get("start")) is date:
+            words = attrs.evolve(words, on=self.document["start"])
+        asked = Lookup.of(kind.kind, attrs.asdict(words))
+        many = isinstance(words, PriceRef) and words.path
+        if self.lock is None:
+            try:
+                found = words.find(self.catalog, kind)
+            except LlmTcoError as error:
+                raise problem(str(error)) from None
+            self.lookups[asked] = found if many else (found,)
+        elif asked in self.lock:
+            self.lookups[asked] = self.lock[asked]
+        else:
+            raise problem(f"is not in the lock, which was written before: {asked}. Write it anew with llm-tco lock")
+        return self.lookups[asked] if many else self.lookups[asked][0]
 
     def _prices(self, value: Any) -> Any:
         kind: Any = tuple[TokenPrice, ...] if isinstance(value, (list, tuple)) else TokenPrice

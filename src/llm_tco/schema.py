@@ -17,12 +17,14 @@ from llm_tco.catalog.catalog import Catalog
 from llm_tco.catalog.hardware import Server
 from llm_tco.catalog.models import Throughput
 from llm_tco.catalog.prices import Rate, TokenPrice
-from llm_tco.catalog.records import Record, Source
+from llm_tco.catalog.records import SET_BY_LIBRARY, Record, Source
 from llm_tco.catalog.tariffs import Tariff
+from llm_tco.components.agreement import Above
 from llm_tco.components.base import Component
 from llm_tco.demand import Lengths
 from llm_tco.money import Money, Quote
-from llm_tco.scenario import KeyRef, PriceRef, Scenario, ThroughputRef
+from llm_tco.references import KeyRef, PriceRef, ThroughputRef
+from llm_tco.scenario import Scenario
 from llm_tco.serving.fleet import Fleet
 from llm_tco.structure import settable
 
@@ -112,7 +114,7 @@ class _Schema:
         ]
 
     def _record(self, kind: type[Record], reference: type) -> dict[str, Any]:
-        inline = self._define(kind.__name__, lambda: self._object(kind, optional=("key", "name"), leave=("origin",)))
+        inline = self._define(kind.__name__, lambda: self._object(kind, optional=("key", "name"), leave=tuple(SET_BY_LIBRARY)))
         return {"anyOf": [inline, self._define(reference.__name__, lambda: self._object(reference))]}
 
     def _object(
@@ -146,6 +148,7 @@ class _Schema:
             int: {"type": "integer"},
             float: {"type": "number"},
             Number: {"type": "number"},
+            Above: {"anyOf": [{"type": "number"}, _MONEY]},
             Quote: {"anyOf": [{"type": "number"}, {"type": "object", "additionalProperties": {"type": "number"}}]},
             date: {"type": "string", "format": "date"},
             Decimal: _DECIMAL,

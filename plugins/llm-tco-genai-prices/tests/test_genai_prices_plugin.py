@@ -11,7 +11,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import llm_tco_genai_prices
-import numpy as np
 import pluggy
 import pytest
 from genai_prices import Usage
@@ -32,6 +31,7 @@ from genai_prices.types import (
 from genai_prices.types import Tier as TheirTier
 
 from llm_tco.catalog import hookspecs
+from llm_tco.catalog.prices import Usage as TokenUsage
 from llm_tco.catalog.records import Period
 
 ROWS = llm_tco_genai_prices.llm_tco_price_sheets()
@@ -49,8 +49,7 @@ def in_force(provider, model, day, variant="standard"):
 
 def cost(row, input_tokens, output_tokens, cached_tokens=0):
     """Price one request."""
-    amounts = (np.array([float(tokens)]) for tokens in (input_tokens, output_tokens, cached_tokens))
-    return row.cost(*amounts).item()
+    return row.cost(TokenUsage(int(input_tokens), int(output_tokens), int(cached_tokens)))
 
 
 def rows_of(*models):
@@ -166,31 +165,66 @@ def cases():
     return dated + random.Random(0).sample(plain, 300)
 
 
+def usages(row):
+    """Give both libraries' words for requests that use every kind of token that a row prices."""
+    rates = [rate for rate in (row.input, row.cached_input, *row.cache_write.values(), row.output) if rate is not None]
+    thresholds = {tier.above_tokens + more for rate in rates for tier in rate.tiers for more in (0, 1)}
+    for size in {1000, *thresholds}:
+        input_tokens = size if row.input else 0
+        output_tokens = 700 if row.output else 0
+        cached = input_tokens // 3 if row.cached_input else 0
+        written = {ttl: input_tokens // (4 + place) for place, ttl in enumerate(row.cache_write)}
+        thoughts = 200 if row.reasoning else 0
+        theirs = Usage(
+            input_tokens=input_tokens,
+            cache_read_tokens=cached,
+            cache_write_tokens=sum(written.values()),
+            output_tokens=output_tokens,
+            **({"cache_write_1h_tokens": written["1h"]} if "1h" in written else {}),
+            **({"output_reasoning_tokens": thoughts} if thoughts else {}),
+        )
+        yield theirs, TokenUsage(input_tokens, output_tokens, cached, written, thoughts)
+
+
 def test_costs_equal_those_of_genai_prices():
     """Each row costs what genai-prices calculates, at both sides of every price change and tier."""
     compared = 0
     for provider, model, day, context in cases():
         standard = in_force(provider.id, model.id, day)
         row = in_force(provider.id, model.id, day, "+".join(context[key] for key in sorted(context))) or standard
-        if row.approximate:
-            continue
-        rates = [rate for rate in (row.input, row.cached_input, row.output) if rate is not None]
-        thresholds = {tier.above_tokens + more for rate in rates for tier in rate.tiers for more in (0, 1)}
-        for input_tokens in {1000, *thresholds}:
-            cached = input_tokens // 3 if row.cached_input else 0
-            theirs = model.calc_price(
-                Usage(input_tokens=input_tokens, cache_read_tokens=cached, output_tokens=700),
-                provider,
-                genai_request_timestamp=datetime.combine(day, time(12), UTC),
-                price_context=context,
-            )
+        at = datetime.combine(day, time(12), UTC)
+        for theirs, ours in usages(row):
+            expected = model.calc_price(theirs, provider, genai_request_timestamp=at, price_context=context).total_price
 
-            ours = cost(row, input_tokens, 700, cached)
-
-            assert float(theirs.total_price) == pytest.approx(ours, rel=1e-9, abs=1e-15), (row.title, day, context)
+            assert expected == row.cost(ours, at, exact=True), (row.title, day, context)
             compared += 1
 
     assert compared > 1000
+
+
+def test_windows_cost_what_genai_prices_says_at_every_hour():
+    """At each half hour of a day, a row with windows has the price of the list."""
+    compared = 0
+    for provider, model, day, _ in cases():
+        row = in_force(provider.id, model.id, day)
+        if not row.windows:
+            continue
+        for half_hour in range(48):
+            at = datetime.combine(day, time(half_hour // 2, half_hour % 2 * 30), UTC)
+            for theirs, ours in usages(row):
+                expected = model.calc_price(theirs, provider, genai_request_timestamp=at).total_price
+
+                assert expected == row.cost(ours, at, exact=True), (row.title, at)
+                compared += 1
+
+    assert compared > 100
+
+
+def test_cache_writes_are_kept_by_time_to_live():
+    """A price of writes that live an hour stands beside the other one."""
+    row = in_force("anthropic", "claude-sonnet-4-5", date(2026, 6, 1))
+
+    assert {"default": Decimal("3.75"), "1h": Decimal("6")} == {ttl: rate.base for ttl, rate in row.cache_write.items()}
 
 
 def test_time_windows_are_named():
@@ -219,18 +253,51 @@ def test_window_counts_until_a_later_row_replaces_it():
 
     first, second = rows_of(model_of(prices))
 
-    note = "leaves out other prices each day from 00:30 UTC to 16:30 UTC: input 2.5, output 2.5 USD/Mtok"
+    note = (
+        "the list has the same hours on every day, and in the past: "
+        "00:30 UTC to 16:30 UTC: input 2.5, output 2.5 USD/Mtok"
+    )
     assert (1, True, note) == (first.input.base, first.approximate, first.note)
+    assert [("00:30", "16:30", Decimal("2.5"))] == [(one.start, one.end, one.input.base) for one in first.windows]
     assert (second.input.base, second.approximate, second.note) == (3, False, None)
 
 
-def test_model_with_windows_only_is_unpriced():
-    """A model whose prices all depend on the time of day has a row without rates."""
+def test_of_windows_that_overlap_the_last_one_wins():
+    """As in the list, so that the windows of a row never overlap; and one may run past midnight."""
+    late = TimeOfDateConstraint(start_time=time(22), end_time=time(6))
+    early = TimeOfDateConstraint(start_time=time(5), end_time=time(7))
+    prices = [
+        ConditionalPrice(prices=usd(1)),
+        ConditionalPrice(late, prices=usd(2)),
+        ConditionalPrice(early, prices=usd(3)),
+    ]
+
+    (row,) = rows_of(model_of(prices))
+
+    assert [("00:00", "05:00", 2), ("05:00", "07:00", 3), ("22:00", "24:00", 2)] == [
+        (window.start, window.end, window.input.base) for window in row.windows
+    ]
+
+
+def test_a_window_that_leaves_a_price_out_is_only_named():
+    """There it has no price, while a window keeps the price of the other hours."""
+    window = TimeOfDateConstraint(start_time=time(0), end_time=time(12))
+    prices = [ConditionalPrice(prices=usd(1)), ConditionalPrice(window, prices=ModelPrice(input_mtok=Decimal(2)))]
+
+    (row,) = rows_of(model_of(prices))
+
+    assert row.windows == ()
+    assert "leaves out other prices each day from 00:00 UTC to 12:00 UTC: input 2, output not stated" in row.note
+
+
+def test_model_with_windows_only_is_unpriced_at_other_hours():
+    """A model whose prices all depend on the time of day has a row without rates of its own."""
     window = TimeOfDateConstraint(start_time=time(0), end_time=time(12))
 
     (row,) = rows_of(model_of([ConditionalPrice(window, prices=usd(1))]))
 
     assert (row.input, row.output, row.approximate) == (None, None, True)
+    assert row.windows[0].input.base == 1
     assert "00:00 UTC to 12:00 UTC" in row.note
 
 

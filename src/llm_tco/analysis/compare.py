@@ -21,7 +21,8 @@ from llm_tco.errors import DoubleCountError, InfeasibleError, InvalidValueError,
 from llm_tco.finance.discounting import annual_rate, as_float, npv, summed
 from llm_tco.finance.returns import Irr, discounted_payback, irr_report, payback, profitability_index, roi
 from llm_tco.financing import FinancialTerms
-from llm_tco.ledger import NATURES, Basis, Ledger
+from llm_tco.ledger import Ledger
+from llm_tco.lines import NATURES, Basis
 from llm_tco.money import ExchangeRates, Quote
 from llm_tco.timeline import Timeline
 from llm_tco.units import MONTHS_PER_YEAR, TOKENS_PER_MTOK

@@ -11,7 +11,8 @@ from llm_tco.demand import Demand
 from llm_tco.errors import MismatchError, OverflowedError
 from llm_tco.finance.discounting import discount_factors, monthly_rate, over_time
 from llm_tco.financing import FinancialTerms
-from llm_tco.ledger import Basis, Ledger
+from llm_tco.ledger import Ledger
+from llm_tco.lines import Basis
 from llm_tco.money import ExchangeRates
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import TypeVar
 
 import attrs
 
+from llm_tco.catalog.checks import differences, folded, other_words, overlap, rank, shown
 from llm_tco.catalog.hardware import Gpu, Server
 from llm_tco.catalog.models import Model, Throughput
 from llm_tco.catalog.prices import STANDARD, TokenPrice
-from llm_tco.catalog.records import AUTHORITIES, Record
+from llm_tco.catalog.records import Period, Record
 from llm_tco.catalog.tariffs import ServicePrice, Tariff
 from llm_tco.errors import ConflictingRecordsError, NotInForceError, UnknownRecordError, suggest
 
 R = TypeVar("R", bound=Record)
+
+
+_FEW = 3
+"""Problems of one plugin that its text shows; the report holds all of them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -42,8 +48,9 @@ class PluginReport:
     records: tuple[tuple[str, int], ...] = ()
 
     def __str__(self) -> str:
-        reasons = f": {'; '.join(self.problems)}" if self.problems else ""
-        return f"{self.distribution} {self.version} is {self.status}{reasons}"
+        reasons = f": {'; '.join(self.problems[:_FEW])}" if self.problems else ""
+        more = f"; and {len(self.problems) - _FEW} more" if len(self.problems) > _FEW else ""
+        return f"{self.distribution} {self.version} is {self.status}{reasons}{more}"
 
 
 _BRINGS = {
@@ -56,15 +63,6 @@ _BRINGS = {
     "throughput": "llm-tco-reference",
 }
 """The plugins of this project that bring each kind of record."""
-
-
-def _rank(record: Record) -> tuple[bool, int]:
-    return record.approximate, AUTHORITIES.index(record.authority)
-
-
-def _same_figures(one: Record, other: Record) -> bool:
-    """Say whether two records state the same, wherever they state it."""
-    return attrs.evolve(one, source=other.source, note=other.note, authority=other.authority) == other
 
 
 class Catalog:
@@ -95,12 +93,13 @@ class Catalog:
         self.components = tuple(components)
         self.plugins = tuple(plugins)
         self.prefer = tuple(prefer)
+        self._merges: dict[tuple[int, ...], Record] = {}
         self._index: dict[str, dict[tuple[str, ...], list[Record]]] = defaultdict(lambda: defaultdict(list))
         for record in self.records:
             self._index[record.kind][record.identity].append(record)
         self._aliases: dict[str, dict[tuple[str, ...], set[tuple[str, ...]]]] = defaultdict(lambda: defaultdict(set))
         for record in self.records:
-            for words in _other_words(record):
+            for words in other_words(record):
                 if words not in self._index[record.kind]:
                     self._aliases[record.kind][words].add(record.identity)
 
@@ -124,7 +123,7 @@ class Catalog:
         if not found:
             raise UnknownRecordError(f"must be one of {', '.join(self.kinds)}, got {kind!r}{suggest(kind, self.kinds)}")
         if len(found) > 1:
-            places = " and ".join(f"{one.__module__}.{one.__qualname__}" for one in found)
+            places = " and ".join(sorted(f"{one.__module__}.{one.__qualname__}" for one in found))
             raise ConflictingRecordsError(f"{kind!r} is brought by several plugins: {places}. Disable one of them.")
         return found[0]
 
@@ -170,7 +169,7 @@ class Catalog:
         *,
         on: date,
         variant: str = STANDARD,
-        region: str = "",
+        region: str | None = None,
         plugin: str | None = None,
     ) -> TokenPrice:
         """Look up what an API charges on a day.
@@ -178,17 +177,107 @@ class Catalog:
         Args:
             provider: Who sells it.
             model: Name of the model there, or an alias.
-            on: The day.
+            on: The day, or a moment with its time zone, which is a day in the vendor's.
             variant: Such as `"batch"`.
-            region: Where the price differs by it.
+            region: Where the price differs by it; without one, the price that names none,
+                or the only region that there is.
             plugin: Only the records of this plugin.
 
         Raises:
-            UnknownRecordError: No plugin brings such a price.
+            UnknownRecordError: No plugin brings such a price, or there are several regions.
             NotInForceError: None of the prices holds on that day.
             ConflictingRecordsError: Plugins of equal authority disagree.
         """
-        return self._find(TokenPrice, (provider, model, variant, region), on=on, plugin=plugin)
+        words = self._price_words(provider, model, variant, region, plugin)
+        return self._find(TokenPrice, words, on=on, plugin=plugin)
+
+    def prices(
+        self,
+        provider: str,
+        model: str,
+        *,
+        variant: str = STANDARD,
+        region: str | None = None,
+        plugin: str | None = None,
+    ) -> tuple[TokenPrice, ...]:
+        """Look up what an API charged, charges and is known to charge: a path of prices.
+
+        Args:
+            provider: Who sells it.
+            model: Name of the model there, or an alias.
+            variant: Such as `"batch"`.
+            region: See `price`.
+            plugin: Only the records of this plugin.
+
+        Returns:
+            The rows in the order of their periods, which do not overlap: at each time the
+            one that `price` gives, its period cut to where it does so.
+
+        Raises:
+            UnknownRecordError: No plugin brings such a price, or there are several regions.
+            ConflictingRecordsError: Plugins of equal authority disagree.
+        """
+        words = self._price_words(provider, model, variant, region, plugin)
+        rows = [row for row in self._lookup(TokenPrice, words) if _from(row, plugin)]
+        if not rows:
+            raise UnknownRecordError(self._unknown(TokenPrice, words, "/".join(filter(None, words)), plugin))
+        bounds = {bound for row in rows for bound in (row.period.start, row.period.end) if bound is not None}
+        edges = [None, *sorted(bounds), None]
+        path: list[TokenPrice] = []
+        for start, end in itertools.pairwise(edges):
+            day = start or (end - timedelta(days=1) if end else date.min)
+            held = [row for row in rows if row.period.covers(day)]
+            if not held:
+                continue
+            chosen = self._choose(held, f"price {rows[0].title} on {day}")
+            last = path[-1] if path else None
+            if last is not None and last.period.end == start and _same_row(last, chosen):
+                path[-1] = attrs.evolve(last, period=Period(start=last.period.start, end=end))
+            else:
+                path.append(attrs.evolve(chosen, period=Period(start=start, end=end)))
+        return tuple(path)
+
+    def _price_words(
+        self, provider: str, model: str, variant: str, region: str | None, plugin: str | None
+    ) -> tuple[str, ...]:
+        """Complete the words of a price by its region, and refuse a variant that is not there."""
+        index = self._index[TokenPrice.kind]
+        words = (provider, model, variant, region or "")
+        if words in index and plugin is None:
+            return words
+        variants, regions = self._offers(provider, model, variant, plugin)
+        if variants and variant not in variants:
+            raise UnknownRecordError(
+                f"no price '{provider}/{model}/{variant}'; its variants are {', '.join(variants)}"
+                f"{suggest(variant, variants, limit=1)}"
+            )
+        if region is not None or not regions or "" in regions:
+            return words
+        if len(regions) > 1:
+            raise UnknownRecordError(
+                f"the price '{provider}/{model}' ({variant}) differs by region: {', '.join(regions)}. "
+                "Name one by region=."
+            )
+        return (*words[:3], regions[0])
+
+    def _offers(
+        self, provider: str, model: str, variant: str, plugin: str | None
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Give the variants of a model, and the regions of one of them, under any spelling of its name."""
+        index, aliases = self._index[TokenPrice.kind], self._aliases[TokenPrice.kind]
+        for table, spelling in itertools.product(
+            ({words: {words} for words in index}, aliases), ((provider, model), folded((provider, model)))
+        ):
+            found = {
+                words: None
+                for words, identities in table.items()
+                if words[:2] == spelling
+                and any(_from(record, plugin) for identity in identities for record in index[identity])
+            }
+            if found:
+                variants = tuple(sorted({words[2] for words in found}))
+                return variants, tuple(sorted(words[3] for words in found if words[2] == variant))
+        return (), ()
 
     def throughput(
         self, gpu: str, model: str, quantisation: str, *, engine: str = "", gpus: int = 1, plugin: str | None = None
@@ -220,7 +309,7 @@ class Catalog:
         if not found:
             raise UnknownRecordError(self._unknown(kind, words, asked, plugin))
         if on is not None:
-            in_force = [record for record in found if record.period.covers(on)]
+            in_force = [record for record in found if _holds(record, on)]
             if not in_force:
                 raise NotInForceError(_not_in_force(kind, asked, found, on))
             found = in_force
@@ -229,7 +318,7 @@ class Catalog:
     def _lookup(self, kind: type[R], words: tuple[str, ...]) -> list[R]:
         index, aliases = self._index[kind.kind], self._aliases[kind.kind]
         meant: set[tuple[str, ...]] = set()
-        for spelling in (words, _folded(words)):
+        for spelling in (words, folded(words)):
             if spelling in index:
                 return list(index[spelling])  # type: ignore[arg-type]  # the index of a kind holds that kind
             meant = meant or aliases.get(spelling, set())
@@ -241,27 +330,38 @@ class Catalog:
         return [record for identity in meant for record in index[identity]]  # type: ignore[misc]  # as above
 
     def _choose(self, found: Sequence[R], asked: str) -> R:
-        best = min(_rank(record) for record in found)
-        leading = [record for record in found if _rank(record) == best]
+        best = min(rank(record) for record in found)
+        leading = [record for record in found if rank(record) == best]
         for plugin in self.prefer:
             preferred = [record for record in leading if _from(record, plugin)]
             if preferred:
                 leading = preferred
                 break
-        first, *rest = leading
-        different = [record for record in rest if not _same_figures(record, first)]
-        if different:
-            values = "\n".join(
-                f"  {record.origin or 'unknown origin'}: {record.title}, {record.source}" for record in leading
-            )
-            raise ConflictingRecordsError(
-                f"{len(leading)} records of equal authority state {asked} differently:\n{values}\n"
-                "Name one by plugin=, rank plugins by prefer=, or disable one."
-            )
-        return first
+        if len(leading) > 1:
+            leading.sort(key=_place)  # so that neither the answer nor the error depends on who came first
+            different = differences(leading)
+            if different:
+                raise ConflictingRecordsError(_conflict(asked, leading, different))
+        return self._merged(leading)
+
+    def _merged(self, equal: Sequence[R]) -> R:
+        """Give one record for several equal ones, the same whenever it is asked for; it keeps all sources."""
+        first, *rest = equal
+        also = tuple(dict.fromkeys(record.source for record in rest if record.source != first.source))
+        if not also:
+            return first
+        key = tuple(id(record) for record in equal)
+        if key not in self._merges:
+            self._merges[key] = attrs.evolve(first, also=also)
+        return self._merges[key]  # type: ignore[return-value]  # made of the same records
+
+    def superseded(self, record: Record) -> tuple[Record, ...]:
+        """Give the records of lower authority that a record wins over: the same words, and days in common."""
+        same = self._index[record.kind][record.identity]
+        return tuple(one for one in same if rank(one) > rank(record) and overlap(one, record))
 
     def _unknown(self, kind: type[Record], words: tuple[str, ...], asked: str, plugin: str | None) -> str:
-        known = {"/".join(word for word in identity if word): None for identity in self._index[kind.kind]}
+        known = sorted({"/".join(word for word in identity if word) for identity in self._index[kind.kind]})
         where = f" from the plugin {plugin!r}" if plugin else ""
         if not known:
             hint = (
@@ -274,6 +374,14 @@ class Catalog:
         return f"no {kind.kind} {asked!r}{where}{hint}{ailing}"
 
 
+def _holds(record: Record, on: date) -> bool:
+    return record.holds_on(on) if isinstance(record, TokenPrice) else record.period.covers(on)
+
+
+def _same_row(one: TokenPrice, other: TokenPrice) -> bool:
+    return attrs.evolve(one, period=other.period) == other and one.origin == other.origin
+
+
 def _by_word(known: Iterable[str]) -> list[str]:
     return sorted({part for title in known for part in title.split("/")[1:2]})
 
@@ -282,22 +390,27 @@ def _from(record: Record, plugin: str | None) -> bool:
     return plugin is None or (record.origin is not None and record.origin.plugin == plugin)
 
 
-def _folded(words: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(word.casefold().replace(" ", "-").replace("_", "-") for word in words)
+def _place(record: Record) -> tuple[str, str, str]:
+    return str(record.origin or ""), str(record.source), str(record.period)
 
 
-def _other_words(record: Record) -> list[tuple[str, ...]]:
-    """Give the other words under which a record may be asked for."""
-    identity = record.identity
-    place = 1 if isinstance(record, TokenPrice) else 0
-    names = [*getattr(record, "aliases", ()), identity[place]]
-    words = [(*identity[:place], name, *identity[place + 1 :]) for name in names]
-    return [*words, *(_folded(one) for one in words)]
+def _conflict(asked: str, leading: Sequence[Record], different: Sequence[str]) -> str:
+    """Name who states what, and the ways out."""
+    lines = "\n".join(
+        f"  {record.origin or 'unknown origin'}: "
+        f"{', '.join(f'{name} {shown(getattr(record, name))}' for name in different)}, from {record.source}"
+        for record in leading
+    )
+    return (
+        f"{len(leading)} records of equal authority state {asked} differently:\n{lines}\n"
+        "Name one by plugin=, rank plugins by prefer=, or disable one."
+    )
 
 
 def _not_in_force(kind: type[Record], asked: str, found: Sequence[Record], on: date) -> str:
     periods = "; ".join(
-        f"{record.period} in {record.origin or record.source.title}" for record in sorted(found, key=_start_of)
+        f"{record.period} in {record.origin or record.source.title}"
+        for record in sorted(found, key=lambda one: (_start_of(one), _place(one)))
     )
     return f"no {kind.kind} {asked!r} in force on {on}: known periods are {periods}. Pass another on=, or add a row."
 

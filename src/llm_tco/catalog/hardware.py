@@ -147,6 +147,7 @@ class Server(Record):
         gpus: How many accelerators it holds.
         idle_w: Power of the whole machine when idle. [W]
         peak_w: Power of the whole machine at full load. [W]
+        loaded_w: Power of the whole machine at the lightest load, where it was measured. [W]
         parts: Bill of materials; all prices in one currency.
         aliases: Other names that people use.
     """
@@ -159,6 +160,7 @@ class Server(Record):
     gpus: int = whole(ge=1, default=1)
     idle_w: Number | None = number(ge=0, default=None, optional=True)
     peak_w: Number | None = number(gt=0, default=None, optional=True)
+    loaded_w: Number | None = number(ge=0, default=None, optional=True)
     parts: tuple[Part, ...] = ()
     aliases: tuple[str, ...] = ()
 

@@ -8,19 +8,57 @@ import attrs
 import numpy as np
 
 from llm_tco._fields import FloatArray, Number, number, text, whole
-from llm_tco.catalog.records import Record
+from llm_tco.catalog.records import Record, Source
 from llm_tco.errors import InvalidValueError
+
+
+@attrs.frozen(kw_only=True)
+class QualityScore:
+    """What a model reached in a benchmark.
+
+    Attributes:
+        benchmark: Name of the benchmark, with its number of examples where the source gives it.
+        score: The score; a share of right answers from 0 to 1 unless `best` says otherwise.
+        best: The highest score that can be reached, such as 10.
+        source: Where it stands.
+    """
+
+    benchmark: str = text()
+    score: float = number(ge=0)
+    best: float = number(gt=0, default=1.0)
+    source: Source
+
+    def __attrs_post_init__(self) -> None:
+        if self.score > self.best:
+            raise InvalidValueError("score", f"must be at most {self.best:g}, the best there is, got {self.score:g}")
 
 
 @attrs.frozen(kw_only=True)
 class Model(Record):
     """A language model.
 
+    What is not stated is None, and whoever needs it says so: nothing is filled in.
+
     Attributes:
         key: Short name.
         name: Name in full.
         parameters: Number of parameters.
         active_parameters: Parameters used for one token, where they are fewer.
+        layers: Transformer layers.
+        hidden_size: Width of the residual stream.
+        attention_heads: Query heads of a layer.
+        kv_heads: Key and value heads of a layer.
+        head_dim: Width of a head.
+        vocabulary: Rows of the embedding table.
+        tied_embeddings: Whether the output layer shares the embedding table.
+        context_tokens: Longest context. [tokens]
+        experts: Experts of a layer among which a token is routed, in a mixture of experts.
+        experts_per_token: Routed experts that a token uses.
+        kv_elements_per_token: Cached numbers of a token over all layers, where they are not
+            2 × layers × kv_heads × head_dim (a latent cache).
+        sliding_window_tokens: Window of the layers that see only the last tokens. [tokens]
+        sliding_layers: How many layers have that window.
+        quality: Benchmark scores.
         license: Licence of the weights.
         aliases: Other names that people use.
     """
@@ -31,8 +69,35 @@ class Model(Record):
     name: str = text()
     parameters: float = number(gt=0)
     active_parameters: float | None = number(gt=0, default=None, optional=True)
+    layers: int | None = whole(ge=1, default=None, optional=True)
+    hidden_size: int | None = whole(ge=1, default=None, optional=True)
+    attention_heads: int | None = whole(ge=1, default=None, optional=True)
+    kv_heads: int | None = whole(ge=1, default=None, optional=True)
+    head_dim: int | None = whole(ge=1, default=None, optional=True)
+    vocabulary: int | None = whole(ge=1, default=None, optional=True)
+    tied_embeddings: bool | None = None
+    context_tokens: int | None = whole(ge=1, default=None, optional=True)
+    experts: int | None = whole(ge=2, default=None, optional=True)
+    experts_per_token: int | None = whole(ge=1, default=None, optional=True)
+    kv_elements_per_token: float | None = number(gt=0, default=None, optional=True)
+    sliding_window_tokens: int | None = whole(ge=1, default=None, optional=True)
+    sliding_layers: int | None = whole(ge=1, default=None, optional=True)
+    quality: tuple[QualityScore, ...] = ()
     license: str | None = None
     aliases: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        if self.active_parameters is not None and self.active_parameters > self.parameters:
+            raise InvalidValueError(
+                "active_parameters", f"must be at most the parameters, got {self.active_parameters:g}"
+            )
+        for one, other in (("experts", "experts_per_token"), ("sliding_window_tokens", "sliding_layers")):
+            if (getattr(self, one) is None) != (getattr(self, other) is None):
+                raise InvalidValueError(one, f"and {other} are stated together or not at all")
+        if self.experts is not None and self.experts_per_token is not None and self.experts_per_token > self.experts:
+            raise InvalidValueError("experts_per_token", f"must be at most the experts, got {self.experts_per_token}")
+        if self.layers is not None and self.sliding_layers is not None and self.sliding_layers > self.layers:
+            raise InvalidValueError("sliding_layers", f"must be at most the layers, got {self.sliding_layers}")
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -60,7 +125,12 @@ class Throughput(Record):
         total_tokens_per_s: Rate of prompt and generated tokens together. [1/s]
         requests_per_s: Rate of whole requests. [1/s]
         conditions: Prompt and output length, concurrency and what else was set.
+        input_length: Prompt tokens of a request at that operating point. [tokens]
+        output_length: Generated tokens of a request there. [tokens]
+        concurrency: Requests served at once there.
         estimate: Whether the figure was calculated rather than measured.
+        low_ratio: The lowest likely rates, as a multiple of the stated ones.
+        high_ratio: The highest likely rates, as a multiple of the stated ones.
     """
 
     kind: ClassVar[str] = "throughput"
@@ -75,7 +145,12 @@ class Throughput(Record):
     total_tokens_per_s: Number | None = number(gt=0, default=None, optional=True)
     requests_per_s: Number | None = number(gt=0, default=None, optional=True)
     conditions: str = ""
+    input_length: Number | None = number(ge=0, default=None, optional=True)
+    output_length: Number | None = number(gt=0, default=None, optional=True)
+    concurrency: Number | None = number(ge=1, default=None, optional=True)
     estimate: bool = False
+    low_ratio: Number = number(gt=0, le=1, default=1.0)
+    high_ratio: Number = number(ge=1, default=1.0)
 
     def __attrs_post_init__(self) -> None:
         stated = [self.output_tokens_per_s, self.input_tokens_per_s, self.total_tokens_per_s, self.requests_per_s]
@@ -89,6 +164,38 @@ class Throughput(Record):
     def identity(self) -> tuple[str, ...]:
         """The words under which it is looked up."""
         return (self.gpu, self.model, self.quantisation, self.engine, str(self.gpus))
+
+    @property
+    def low(self) -> Throughput:
+        """The same replica at the lowest rates of the range."""
+        return self._scaled(self.low_ratio)
+
+    @property
+    def high(self) -> Throughput:
+        """The same replica at the highest rates of the range."""
+        return self._scaled(self.high_ratio)
+
+    def _scaled(self, ratio: Number) -> Throughput:
+        names = ("output_tokens_per_s", "input_tokens_per_s", "total_tokens_per_s", "requests_per_s")
+        rates = {name: getattr(self, name) for name in names}
+        scaled = {name: rate * ratio for name, rate in rates.items() if rate is not None}
+        return attrs.evolve(self, **scaled, low_ratio=1.0, high_ratio=1.0)
+
+    def generated_per_s(self, input_tokens: Number, output_tokens: Number) -> FloatArray:
+        """Give the generated tokens a second of a busy replica whose requests are of one length.
+
+        This is what saturation benchmarks report: prefill takes its time from generation.
+
+        Args:
+            input_tokens: Prompt tokens of a request. [tokens]
+            output_tokens: Generated tokens of a request. [tokens]
+
+        Returns:
+            Tokens a second, in the shape of the arguments. [1/s]
+        """
+        prompt, answer = np.broadcast_arrays(np.asarray(input_tokens, float), np.asarray(output_tokens, float))
+        seconds = self.busy_seconds(prompt[..., None], answer[..., None])[..., 0]
+        return np.asarray(answer / seconds)
 
     def busy_seconds(self, input_tokens: FloatArray, output_tokens: FloatArray) -> FloatArray:
         """Give the time for which a request keeps one replica busy.

@@ -9,9 +9,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
+import attrs
 import cattrs
 
-from llm_tco.catalog.prices import Rate
+from llm_tco.catalog.rates import DEFAULT_TTL, Rate
 from llm_tco.catalog.records import Record, Source
 from llm_tco.errors import ProblemsError, suggest
 from llm_tco.structure import Problems, build, new_converter, problem, structure
@@ -36,6 +37,11 @@ def record_converter(sources: object = None) -> cattrs.Converter:
         except Problems as problems:
             raise Problems([("", text) for _, text in problems.found]) from None
 
+    def rates(value: Any, kind: Any) -> Mapping[str, Rate]:
+        if isinstance(value, dict) and not value.keys() & attrs.fields_dict(Rate).keys():
+            return by_ttl(value, kind)  # type: ignore[no-any-return]  # what the converter's own hook makes
+        return {DEFAULT_TTL: value if isinstance(value, Rate) else rate(value, Rate)}
+
     def source(value: Any, _: Any) -> Source:
         if isinstance(value, Source):
             return value
@@ -46,6 +52,8 @@ def record_converter(sources: object = None) -> cattrs.Converter:
         return build(converter, value, Source)
 
     converter.register_structure_hook(Rate, rate)
+    by_ttl = converter.get_structure_hook(Mapping[str, Rate])
+    converter.register_structure_hook_func(lambda kind: kind == Mapping[str, Rate], rates)
     converter.register_structure_hook(Source, source)
     return converter
 

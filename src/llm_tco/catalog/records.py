@@ -10,6 +10,9 @@ import attrs
 from llm_tco._fields import choice, text
 from llm_tco.errors import InvalidValueError
 
+SET_BY_LIBRARY: Final = frozenset({"origin", "also"})
+"""Fields of a record that no plugin and no file states."""
+
 AUTHORITIES: Final = ("user", "vendor", "measured", "aggregator", "claim")
 """Who states a record, the most trusted first."""
 
@@ -86,6 +89,7 @@ class Record:
         period: When it holds.
         note: What a reader should know.
         origin: Which plugin brought it; set by the loader.
+        also: Sources of equal records that others bring; set by the catalog.
     """
 
     kind: ClassVar[str] = ""
@@ -96,6 +100,7 @@ class Record:
     period: Period = attrs.field(factory=Period)
     note: str | None = None
     origin: Origin | None = attrs.field(default=None, eq=False)
+    also: tuple[Source, ...] = attrs.field(default=(), eq=False)
 
     @property
     def identity(self) -> tuple[str, ...]:

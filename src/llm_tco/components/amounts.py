@@ -11,7 +11,8 @@ from llm_tco._fields import Number, number, text, whole
 from llm_tco.components.base import Composable, monthly, on_anniversaries
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
-from llm_tco.ledger import Ledger, check_category
+from llm_tco.ledger import Ledger
+from llm_tco.lines import check_category
 from llm_tco.money import Money, money
 from llm_tco.timeline import Timeline
 

@@ -2,61 +2,254 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import itertools
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, ClassVar, Final
 
 import attrs
 import numpy as np
+import numpy.typing as npt
 
-from llm_tco._fields import Number, column, is_a, number, text
+from llm_tco._fields import FloatArray, Number, column, is_a, number, text
 from llm_tco.catalog.prices import TokenPrice
+from llm_tco.catalog.weeks import MINUTES_PER_HOUR, Moments, local_minutes, time_zone
 from llm_tco.components.base import Composable
-from llm_tco.demand import Demand
+from llm_tco.demand import Demand, Lengths, Stream
+from llm_tco.errors import InvalidValueError
+from llm_tco.finance.discounting import over_time
 from llm_tco.ledger import Ledger, State
+from llm_tco.loadshape import HourOfWeek, Peak
+from llm_tco.timeline import Timeline
+
+Prices = TokenPrice | tuple[TokenPrice, ...]
+"""One price for all months, or a path of rows whose periods follow one another."""
+
+
+Tokens = tuple[FloatArray, FloatArray, FloatArray, Mapping[str, FloatArray]]
+"""The tokens of each kind of request, as `TokenPrice.per_request_cost` takes them."""
+
+Mask = npt.NDArray[np.bool_]
+
+_ROUNDING: Final = 1e-12
+_HOURS_UNKNOWN: Final = (
+    "{} has other prices at some hours, and the hours of the load are not known: each hour of the week counts "
+    "alike. State the workload's hourly_load"
+)
+
+
+def _to_prices(value: object) -> object:
+    return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def _check_prices(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, tuple):
+        return is_a(TokenPrice)(_, attribute, value)  # type: ignore[no-any-return]  # a validator
+    if not value:
+        raise InvalidValueError(attribute.name, "must hold at least one row")
+    for row in value:
+        is_a(TokenPrice)(_, attribute, row)
+    if len({row.currency for row in value}) > 1:
+        raise InvalidValueError(
+            attribute.name, f"must be in one currency, got {', '.join(sorted({row.currency for row in value}))}"
+        )
+    rows = sorted(value, key=_start)
+    for one, other in itertools.pairwise(rows):
+        if one.period.end is None or one.period.end > _start(other):
+            raise InvalidValueError(
+                attribute.name, f"must hold rows whose periods do not overlap, got {one.period} and {other.period}"
+            )
+    return None
+
+
+def _start(row: TokenPrice) -> date:
+    return row.period.start or date.min
 
 
 @attrs.frozen(eq=False)
 class ApiUsage(Composable):
     """The bill for every request of a demand, each priced by its own length.
 
+    Of a price with windows, each hour of the week counts by its share of the load. Of a
+    load without hours, every hour counts alike, and the ledger says that this is an estimate.
+
     Attributes:
-        price: What the provider charges, the same in every month.
+        price: What the provider charges: one price, which then holds in every month whatever
+            its period, or a path of rows, each month by the one in force on its first day.
         cached_share: Share of the input tokens that the provider reads from its prompt cache.
+        cache_write_share: Share of the input tokens that are written to it.
+        cache_write_ttl: For how long they are kept there, such as `"5m"`; it may be left out
+            where the price states one rate of cache writes.
+        load_timezone: Time zone of the workload's hourly load; without one, the price's own.
         name: First step of the paths of its lines.
     """
 
     kind: ClassVar[str] = "api"
 
-    price: TokenPrice = attrs.field(validator=is_a(TokenPrice))
+    price: Prices = attrs.field(converter=_to_prices, validator=_check_prices)
     cached_share: Number = number(ge=0, le=1, default=0.0)
+    cache_write_share: Number = number(ge=0, le=1, default=0.0, kw_only=True)
+    cache_write_ttl: str | None = attrs.field(default=None, kw_only=True)
+    load_timezone: str | None = time_zone(default=None)
     name: str = text(default="api")
+
+    def __attrs_post_init__(self) -> None:
+        if np.any(np.asarray(self.cached_share) + np.asarray(self.cache_write_share) > 1.0 + _ROUNDING):
+            raise InvalidValueError("cache_write_share", "must, with cached_share, be at most 1")
+        if np.any(self.cache_write_share) and self.cache_write_ttl is None:
+            for row in self.rows:
+                row.writes(1.0)  # refuses here, at the door, a time-to-live that is not clear
+
+    @property
+    def rows(self) -> tuple[TokenPrice, ...]:
+        """The rows of the price."""
+        return self.price if isinstance(self.price, tuple) else (self.price,)
 
     def cost(self, demand: Demand) -> Ledger:
         """Price the requests of each month."""
-        bill, missing = np.zeros(demand.timeline.size), set()
-        for stream in demand.streams:
-            lengths = stream.lengths
-            cached = column(self.cached_share) * lengths.input_tokens
-            if np.any(stream.requests > 0):
-                occurs = lengths.weights > 0
-                missing.update(
-                    self.price.unpriced(lengths.input_tokens * occurs, lengths.output_tokens * occurs, cached * occurs)
-                )
-            per_request = self.price.cost(lengths.input_tokens, lengths.output_tokens, cached)
-            bill = bill + stream.requests * lengths.mean(per_request)
-        states = frozenset(
-            State(
-                kind="unpriced",
-                path=(self.name,),
-                note=f"{self.price.title} states no price for {kind} tokens; add a row that does",
-            )
-            for kind in sorted(missing)
-        )
-        line = self.line("api", self.price.currency, bill)
+        timeline = demand.timeline
+        bill, unpriced = np.zeros(timeline.size), np.ones(timeline.size, dtype=bool)
+        notes: set[tuple[str, str]] = set()
+        used: list[TokenPrice] = []
+        for row, months in _in_force(self.price, timeline):
+            used.append(row)
+            unpriced &= ~months
+            hours = Hours.of(row, demand, self.load_timezone)
+            if not hours.known:
+                notes.add(("estimate", _HOURS_UNKNOWN.format(row.title)))
+            for stream in demand.streams:
+                tokens = self._tokens(row, stream.lengths)
+                bill = bill + np.where(months, hours.bill(stream, tokens), 0.0)
+                for kind in hours.unpriced(stream, tokens, months):
+                    notes.add(("unpriced", f"{row.title} states no price for {kind} tokens; add a row that does"))
+        without = np.flatnonzero(np.any(np.atleast_2d((demand.requests > 0) & unpriced), axis=0))
+        if len(without):
+            first = timeline.month_start(int(without[0]))
+            note = f"no price of {self.rows[0].title} is in force on {first}; add the row that holds then"
+            notes.add(("unpriced", note))
         return Ledger(
-            timeline=demand.timeline,
-            lines=(line,),
-            states=states,
-            records=(self.price,),
-            served=np.ones(demand.timeline.size),
-            rising=True,
+            timeline=timeline,
+            lines=(self.line("api", self.rows[0].currency, bill),),
+            states=frozenset(State(kind=kind, path=(self.name,), note=note) for kind, note in notes),
+            records=tuple(used),
+            served=np.ones(timeline.size),
+            # More requests may come at cheaper hours where the load is a slice of a curve.
+            rising=not (any(row.windows for row in used) and _sliced(demand)),
         )
+
+    def _tokens(self, row: TokenPrice, lengths: Lengths) -> Tokens:
+        inputs, own = lengths.input_tokens, np.any(self.cached_share) or np.any(self.cache_write_share)
+        cached, written, ttl = (
+            lengths.cached_tokens,
+            lengths.written_tokens,
+            lengths.written_ttl or self.cache_write_ttl,
+        )
+        if own and (np.any(cached) or np.any(written)):
+            raise InvalidValueError(
+                "cached_share", "must be left out behind a prompt cache, which says itself what is read and written"
+            )
+        if own:
+            cached, written = column(self.cached_share) * inputs, column(self.cache_write_share) * inputs
+        writes: Mapping[str, FloatArray] = {}
+        if np.any(written):
+            writes = row.writes(written) if ttl is None else {ttl: written}
+        return inputs, lengths.output_tokens, cached, writes
+
+
+def _in_force(price: Prices, timeline: Timeline) -> Iterator[tuple[TokenPrice, Mask]]:
+    """Give the rows that hold in some month, each with whether it does, shape `(T + 1,)`."""
+    if isinstance(price, TokenPrice):
+        yield price, np.ones(timeline.size, dtype=bool)
+        return
+    days = _first_days(timeline)
+    for row in price:
+        start, end = row.period.start or date.min, row.period.end or date.max
+        months = (days >= np.datetime64(start)) & (days < np.datetime64(end))
+        if months.any():
+            yield row, months
+
+
+@attrs.frozen(eq=False)
+class Hours:
+    """How a load is spread over the hours of a price.
+
+    Attributes:
+        flats: The price outside its windows, and that of each window.
+        shares: The share of the load that each of them has in each month, shape
+            `(..., T + 1)` or one that broadcasts to it.
+        known: Whether the hours of the load are known, or none is needed.
+    """
+
+    flats: tuple[TokenPrice, ...]
+    shares: tuple[FloatArray, ...]
+    known: bool
+
+    def bill(self, stream: Stream, tokens: Tokens) -> FloatArray:
+        """Price the requests of a stream in each month, shape `(..., T + 1)`."""
+        bill: FloatArray = np.zeros(1)
+        for flat, share in zip(self.flats, self.shares, strict=True):
+            bill = bill + stream.requests * (stream.lengths.mean(flat.per_request_cost(*tokens)) * share)
+        return bill
+
+    def unpriced(self, stream: Stream, tokens: Tokens, months: Mask) -> set[str]:
+        """Name the kinds of token that occur in some months and have no rate there."""
+        occurs = stream.lengths.weights > 0
+        inputs, outputs, cached, written = tokens
+        writes: dict[str, FloatArray | float] = {ttl: length * occurs for ttl, length in written.items()}
+        return {
+            kind
+            for flat, share in zip(self.flats, self.shares, strict=True)
+            if np.any((stream.requests > 0) & months & (share > 0))
+            for kind in flat.unpriced(inputs * occurs, outputs * occurs, cached * occurs, writes)
+        }
+
+    @classmethod
+    def of(cls, row: TokenPrice, demand: Demand, timezone: str | None) -> Hours:
+        """Spread the load of a demand over a price."""
+        if not row.windows:
+            return cls((row,), (np.ones(1),), True)
+        shape = demand.load.shape
+        places = range(len(row.flats))
+        if isinstance(shape, HourOfWeek):
+            parts = _hourly_parts(demand)
+            clocks = _hours_of(row, demand, row.timezone if timezone is None else timezone)
+            return cls(row.flats, tuple(over_time(parts, clocks[place]) for place in places), True)
+        counts = np.bincount(row.schedule, minlength=len(places)) / row.schedule.size
+        flat = isinstance(shape, Peak) and bool(np.all(shape.peak == 1.0))
+        return cls(row.flats, tuple(counts[place : place + 1] for place in places), flat)
+
+
+def _hourly_parts(demand: Demand) -> FloatArray:
+    """Give the share of a demand's load that comes in each hour of the week, shape `(..., T + 1, 168)`."""
+    low, high = demand.load.low[..., None], demand.load.high[..., None]
+    hours = np.clip(np.asarray(demand.load.shape.loads), low, high) - low  # type: ignore[attr-defined]  # an HourOfWeek
+    size = (*hours.shape[:-2], demand.timeline.size, hours.shape[-1])
+    hours = np.broadcast_to(hours, size)
+    total = hours.sum(axis=-1, keepdims=True)
+    return np.asarray(np.divide(hours, total, out=np.full(size, 1.0 / hours.shape[-1]), where=total > 0))
+
+
+def _hours_of(row: TokenPrice, demand: Demand, timezone: str) -> FloatArray:
+    """Say which part of each hour of a load each price has, shape `(prices, T + 1, 168)`.
+
+    The clocks of the two time zones are compared on the first day of each month.
+    """
+    timeline = demand.timeline
+    noons: Moments = np.asarray(_first_days(timeline).astype("datetime64[h]") + np.timedelta64(12, "h"))
+    ahead = local_minutes(noons, row.timezone) - local_minutes(noons, timezone)
+    parts = np.zeros((len(row.flats), timeline.size, row.schedule.size // MINUTES_PER_HOUR))
+    for minutes in np.unique(ahead):
+        by_hour = np.roll(row.schedule, -minutes).reshape(-1, MINUTES_PER_HOUR)
+        for place in range(len(row.flats)):
+            parts[place, ahead == minutes] = (by_hour == place).mean(axis=-1)
+    return parts
+
+
+def _first_days(timeline: Timeline) -> Moments:
+    """Give the first day of each month, and the day of purchase before them, shape `(T + 1,)`."""
+    return np.array([timeline.start, *timeline.days[:-1]], dtype="datetime64[D]")
+
+
+def _sliced(demand: Demand) -> bool:
+    load = demand.load
+    return isinstance(load.shape, HourOfWeek) and not (np.all(load.low == 0) and np.all(np.isinf(load.high)))

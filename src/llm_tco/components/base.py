@@ -15,7 +15,8 @@ import numpy as np
 from llm_tco._fields import FloatArray, Number, choice, column, is_a, number, text, whole
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
-from llm_tco.ledger import AT_ONCE, Ledger, Line, Recognition
+from llm_tco.ledger import Ledger
+from llm_tco.lines import AT_ONCE, Line, Recognition
 from llm_tco.units import MONTHS_PER_YEAR
 
 

@@ -15,7 +15,8 @@ from llm_tco._fields import FloatArray, Number, choice, column, number, text
 from llm_tco.components.base import Component, Composable, monthly, on_anniversaries
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
-from llm_tco.ledger import Ledger, Line, check_category
+from llm_tco.ledger import Ledger
+from llm_tco.lines import Line, check_category
 from llm_tco.money import Money, money
 
 

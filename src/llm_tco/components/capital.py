@@ -14,24 +14,28 @@ from llm_tco.components.base import Composable
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
 from llm_tco.finance import sln_schedule
-from llm_tco.ledger import Ledger, Line, Recognition, check_category
+from llm_tco.ledger import Ledger
+from llm_tco.lines import Line, Recognition, check_category
 from llm_tco.money import Money, money
 from llm_tco.serving.fleet import Fleet
 from llm_tco.units import MONTHS_PER_YEAR
 
 
-def entering(installed: FloatArray) -> FloatArray:
-    """Give how many enter at each time: a month ahead of the one that needs them.
+def entering(installed: FloatArray, lead_months: int = 1) -> FloatArray:
+    """Give how many enter at each time: some months ahead of the one that needs them.
 
     Args:
         installed: Servers that are owned in each month, shape `(..., T + 1)`; it never falls.
+        lead_months: How many months ahead they enter, at least 1. What would enter before the
+            day of purchase enters on it.
 
     Returns:
         Additions, of the same shape; those of month 1 enter on the day of purchase.
     """
     added = np.zeros(installed.shape)
-    added[..., 0] = installed[..., 0]
-    added[..., :-1] += np.diff(installed, axis=-1)
+    early = min(lead_months, installed.shape[-1] - 1)
+    added[..., 0] = installed[..., early]
+    added[..., 1 : installed.shape[-1] - early] = np.diff(installed, axis=-1)[..., early:]
     return added
 
 
@@ -92,8 +96,8 @@ def life_in_months(life_years: Number) -> int:
 class Purchase(Composable):
     """Buy the servers of a fleet, or a number of other things, and replace them at the end of their life.
 
-    Servers are bought a month ahead of the one that needs them, replaced by their like and
-    sold for their salvage value. Cost less salvage is an expense of the months of their life
+    Servers are bought a month ahead of the one that needs them, or earlier where they take
+    longer to come, replaced by their like and sold for their salvage value. Cost less salvage is an expense of the months of their life
     in equal parts (straight-line depreciation of the historical cost).
 
     Attributes:
@@ -107,6 +111,7 @@ class Purchase(Composable):
         owned: How many are there already: their cost is sunk.
         category: Category of the lines.
         name: First step of their paths.
+        lead_months: How many months before the one that needs it a server is bought.
     """
 
     kind: ClassVar[str] = "purchase"
@@ -120,6 +125,7 @@ class Purchase(Composable):
     owned: int = whole(ge=0, default=0)
     category: str = attrs.field(default="hardware", converter=check_category)
     name: str = text(default="purchase")
+    lead_months: int = whole(ge=1, default=1)
 
     def __attrs_post_init__(self) -> None:
         if (self.fleet is None) == (self.quantity is None):
@@ -145,7 +151,8 @@ class Purchase(Composable):
         plan = None if self.fleet is None else self.fleet.size(demand)
         installed = np.full(demand.timeline.size, float(self.quantity or 0)) if plan is None else plan.installed
         owned = np.minimum(installed, self.owned)
-        lines = [*self._bought(entering(installed - owned)), *self._owned(entering(owned))]
+        lead = self.lead_months
+        lines = [*self._bought(entering(installed - owned, lead)), *self._owned(entering(owned, lead))]
         # With more volume a purchase comes earlier, and with it a sale may fall inside the horizon.
         if plan is None:
             return Ledger(timeline=demand.timeline, lines=tuple(lines), rising=True)

@@ -12,7 +12,8 @@ from llm_tco._fields import FloatArray, Number, column, is_a, number, text, whol
 from llm_tco.components.base import Composable, monthly
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
-from llm_tco.ledger import Ledger, Line
+from llm_tco.ledger import Ledger
+from llm_tco.lines import Line
 from llm_tco.money import Money, money
 from llm_tco.serving.fleet import Fleet
 

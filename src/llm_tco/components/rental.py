@@ -12,7 +12,8 @@ from llm_tco.components.amounts import category
 from llm_tco.components.base import Composable, monthly
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
-from llm_tco.ledger import AT_ONCE, Ledger, Recognition
+from llm_tco.ledger import Ledger
+from llm_tco.lines import AT_ONCE, Recognition
 from llm_tco.money import Money, money
 from llm_tco.serving.fleet import Fleet
 from llm_tco.units import HOURS_PER_MONTH, MONTHS_PER_YEAR

@@ -13,7 +13,8 @@ from llm_tco.components.base import Component, Composable, monthly
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
 from llm_tco.finance.discounting import monthly_rate
-from llm_tco.ledger import Ledger, Line, State
+from llm_tco.ledger import Ledger, State
+from llm_tco.lines import Line
 from llm_tco.money import Money, money
 from llm_tco.serving.fleet import Fleet
 from llm_tco.units import MONTHS_PER_YEAR, SECONDS_PER_HOUR

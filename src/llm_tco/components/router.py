@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import attrs
 
 from llm_tco._fields import Number, is_a, number, text
+from llm_tco.components import answers
 from llm_tco.components.base import Component, Composable
 from llm_tco.demand import Demand, check_shares
 from llm_tco.errors import InvalidValueError
 from llm_tco.ledger import Ledger
 from llm_tco.money import Money, money
+
+
+class Way(answers.Stated, Protocol):
+    """A way that requests may take: to a target, and what is stated of its answers."""
+
+    @property
+    def target(self) -> Component:
+        """What answers them."""
+        ...
 
 
 @attrs.frozen(eq=False)
@@ -21,17 +33,68 @@ class Route:
 
     Attributes:
         target: What answers them.
-        share: Share of the router's requests that go there, 0 to 1.
+        share: Share of the router's requests that go there, 0 to 1, where the router goes by shares.
+        quality: Share of right answers among the requests that are sent there, 0 to 1. It
+            stands in the place of what the target says of itself.
+        quality_of_all: The same if every request were sent there, for baselines.
+        latency_s: Mean time until an answer. [s]
     """
 
     target: Component = attrs.field(validator=is_a(Component))
-    share: Number = number(ge=0, le=1, kw_only=True)
+    share: Number | None = number(ge=0, le=1, default=None, optional=True, kw_only=True)
+    quality: Number | None = number(ge=0, le=1, default=None, optional=True, kw_only=True)
+    quality_of_all: Number | None = number(ge=0, le=1, default=None, optional=True, kw_only=True)
+    latency_s: Number | None = number(ge=0, default=None, optional=True, kw_only=True)
+
+
+def hand_out(ways: Mapping[str, Way], parts: Mapping[str, Demand], kept: Mapping[str, Number] | None = None) -> Ledger:
+    """Ask each target once, with the sum of the demands that lead to it, and add the ledgers.
+
+    Args:
+        ways: The ways by name.
+        parts: The demand of each.
+        kept: The share of the answers of each way that is kept; all where nothing is said.
+    """
+    together: dict[int, list[str]] = {}
+    for name in sorted(ways):
+        together.setdefault(id(ways[name].target), []).append(name)
+    ledgers = []
+    for names in together.values():
+        asked = functools.reduce(operator.add, (parts[name] for name in names))
+        ledger = ways[names[0]].target.cost(asked).asked(asked)
+        stated = [(name, ways[name], parts[name], 1.0 if kept is None else kept[name]) for name in names]
+        ledgers.append(("+".join(names), answers.stated(ledger, asked, stated)))
+    answers.check_known(ledgers)
+    return Ledger.combine((ledger.under(names) for names, ledger in ledgers), same_requests=False)
+
+
+def with_fee(ledger: Ledger, router: Composable, fee: Money | None, demand: Demand) -> Ledger:
+    """Add what a router charges for every request of a demand."""
+    if fee is None:
+        return ledger
+    line = router.line("router", fee.currency, demand.requests * fee.column)  # type: ignore[misc]  # a router is a component
+    return Ledger.combine([ledger, Ledger(timeline=demand.timeline, lines=(line,), rising=True)])
 
 
 def _check_routes(_: object, attribute: attrs.Attribute[Any], value: Mapping[str, Route]) -> None:
+    check_routes(_, attribute, value)
+    for name, route in value.items():
+        if route.share is None:
+            raise InvalidValueError(f"{attribute.name}.{name}.share", "is missing; the shares of all routes sum to 1")
+    check_shares(shares_of(value), attribute.name)
+
+
+def check_routes(_: object, attribute: attrs.Attribute[Any], value: Mapping[str, Route]) -> None:
+    """Refuse what does not map names to routes."""
     if not isinstance(value, Mapping) or not all(isinstance(route, Route) for route in value.values()):
         raise InvalidValueError(attribute.name, f"must map names to routes, got {value!r}")
-    check_shares({name: route.share for name, route in value.items()}, attribute.name)
+    if not value:
+        raise InvalidValueError(attribute.name, "must name at least one part")
+
+
+def shares_of(routes: Mapping[str, Route]) -> dict[str, Number]:
+    """Give the stated shares."""
+    return {name: route.share for name, route in routes.items() if route.share is not None}
 
 
 @attrs.frozen(eq=False)
@@ -53,22 +116,10 @@ class Router(Composable):
     fee_per_request: Money | None = money(default=None, optional=True)
     name: str = text(default="router")
 
+    def parts(self, demand: Demand) -> dict[str, Demand]:
+        """Say which requests take each route."""
+        return demand.split(shares_of(self.routes))
+
     def cost(self, demand: Demand) -> Ledger:
         """Split the demand, ask each component once, and add the router's own cost."""
-        parts = demand.split({name: route.share for name, route in self.routes.items()})
-        together: dict[int, tuple[Component, str, Demand]] = {}
-        for name in sorted(self.routes):
-            target = self.routes[name].target
-            if id(target) in together:
-                _, names, asked = together[id(target)]
-                together[id(target)] = (target, f"{names}+{name}", asked + parts[name])
-            else:
-                together[id(target)] = (target, name, parts[name])
-        answered = Ledger.combine(
-            (target.cost(asked).asked(asked).under(names) for target, names, asked in together.values()),
-            same_requests=False,
-        )
-        if self.fee_per_request is None:
-            return answered
-        fees = self.line("router", self.fee_per_request.currency, demand.requests * self.fee_per_request.column)
-        return Ledger.combine([answered, Ledger(timeline=demand.timeline, lines=(fees,), rising=True)])
+        return with_fee(hand_out(self.routes, self.parts(demand)), self, self.fee_per_request, demand)

@@ -9,7 +9,8 @@ import attrs
 from llm_tco._fields import Number, column, is_a, number
 from llm_tco.components.base import Component, Composable
 from llm_tco.demand import Demand
-from llm_tco.ledger import Ledger, Line
+from llm_tco.ledger import Ledger
+from llm_tco.lines import Line
 
 
 @attrs.frozen(eq=False)

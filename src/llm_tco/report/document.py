@@ -191,5 +191,6 @@ def _record(record: Record) -> dict[str, Any]:
             "checked": source.checked.isoformat(),
             "note": source.note,
         },
+        "also": [str(other) for other in record.also],
         "note": record.note,
     }

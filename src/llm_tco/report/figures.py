@@ -18,7 +18,8 @@ from llm_tco.catalog.prices import TokenPrice
 from llm_tco.catalog.records import Record
 from llm_tco.catalog.tariffs import Tariff
 from llm_tco.errors import InfeasibleError, InvalidValueError
-from llm_tco.ledger import NATURES, Ledger, State, unique
+from llm_tco.ledger import Ledger, State, unique
+from llm_tco.lines import NATURES
 from llm_tco.units import MONTHS_PER_YEAR
 
 COSTS: Final = tuple(nature for nature in NATURES if nature != "benefit")
@@ -366,8 +367,9 @@ def _recommendation(option: Option, investment: Investment, roi_above: float | N
 def _prices(record: Record) -> tuple[Price, ...]:
     if isinstance(record, TokenPrice):
         found = []
-        for what in ("input", "output", "cached_input", "cache_write"):
-            rate = getattr(record, what)
+        rates = [(what, getattr(record, what)) for what in ("input", "output", "cached_input")]
+        rates += [("cache_write", rate) for rate in record.cache_write.values()]
+        for what, rate in rates:
             if rate is not None:
                 steps = [(0, rate.base), *((tier.above_tokens, tier.price) for tier in rate.tiers)]
                 found += [Price(what=what, amount=p, currency=record.currency, above_tokens=n) for n, p in steps]

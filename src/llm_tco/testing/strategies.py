@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from llm_tco._fields import FloatArray
 from llm_tco.catalog.hardware import Part, Server
 from llm_tco.catalog.models import Throughput
-from llm_tco.catalog.prices import Rate, Tier, TokenPrice
+from llm_tco.catalog.prices import Rate, Tier, TokenPrice, Window
 from llm_tco.catalog.records import Source
+from llm_tco.catalog.tariffs import Band, Tariff
+from llm_tco.catalog.weeks import DAYS
 from llm_tco.components.amounts import Monthly, OneOff, Periodic
 from llm_tco.components.api import ApiUsage
 from llm_tco.components.base import Component
@@ -27,9 +30,13 @@ from llm_tco.components.risk import CapitalCharge, ExpansionDelay, ExpectedLoss,
 from llm_tco.components.tax import ValueAddedTax
 from llm_tco.demand import Lengths, Workload
 from llm_tco.financing import Lease, Loan, Tax
-from llm_tco.ledger import Ledger, Line, Recognition
+from llm_tco.ledger import Ledger
+from llm_tco.lines import Line, Recognition
 from llm_tco.money import Money
+from llm_tco.serving.energy import PowerCap, Site
 from llm_tco.serving.fleet import Fleet
+from llm_tco.serving.queueing import WaitTarget
+from llm_tco.serving.reliability import Reliability
 from llm_tco.timeline import Timeline
 from llm_tco.units import HOURS_PER_WEEK
 
@@ -149,47 +156,155 @@ def throughputs(draw: st.DrawFn) -> Throughput:
 
 
 @st.composite
-def fleets(draw: st.DrawFn, *, fixed: bool | None = None, currency: str = "CNY") -> Fleet:
+def fleets(draw: st.DrawFn, *, fixed: bool | None = None, currency: str = "CNY", full: bool = False) -> Fleet:
     """Draw fleets.
 
     Args:
         draw: Given by hypothesis.
         fixed: Whether their number of servers is fixed; None for either.
         currency: Currency of the servers.
+        full: Whether some of them have slots, a wait, servers that stand by, failures, a
+            site and a power cap as well.
     """
     spares = draw(st.integers(0, 2))
     has_count = draw(st.booleans()) if fixed is None else fixed
+    more: dict[str, Any] = {}
+    if full and draw(st.booleans()):
+        more = draw(_fleet_extras())
+        spares = max(spares - more["standby"], 0)
+    spared = spares + more.get("standby", 0)
     return Fleet(
         server=draw(servers(currency)),
         throughput=draw(throughputs()),
-        count=spares + draw(st.integers(1, 5)) if has_count else None,
+        count=spared + draw(st.integers(1, 5)) if has_count else None,
         spares=spares,
         planning_utilisation=draw(st.floats(0.1, 1.0)),
+        **more,
+    )
+
+
+def _fleet_extras() -> st.SearchStrategy[dict[str, Any]]:
+    wait = st.builds(
+        WaitTarget,
+        max_wait_s=st.floats(0.1, 60.0),
+        percentile=st.sampled_from([None, 0.5, 0.95]),
+        service_cv=st.floats(0.0, 3.0),
+    )
+    reliability = st.builds(
+        Reliability,
+        failures_per_year=st.floats(0.0, 5.0),
+        repair_hours=st.floats(0.0, 500.0),
+        switch_over_s=st.floats(0.0, 600.0),
+        model_load_s=st.floats(0.0, 600.0),
+        availability=st.sampled_from([None, 0.9, 0.999]),
+    )
+    return st.fixed_dictionaries(
+        {
+            "slots": st.integers(1, 40),
+            "wait": st.none() | wait,
+            "standby": st.integers(0, 1),
+            "reliability": st.none() | reliability,
+            "site": st.none() | st.builds(Site, servers_per_rack=st.integers(1, 8), power_budget_w=amounts(1, 1e5)),
+            "power_cap": st.none()
+            | st.builds(PowerCap, share_of_power=st.just(1.0), share_of_speed=st.floats(0.5, 1.0)),
+        }
+    )
+
+
+def _bands(currency: str) -> st.SearchStrategy[tuple[Band, ...]]:
+    night = st.builds(
+        Band, name=st.just("night"), price_per_kwh=money(currency, 5.0), start=st.just("22:30"), end=st.just("07:00")
+    )
+    summer = st.builds(
+        Band,
+        name=st.just("summer"),
+        price_per_kwh=money(currency, 5.0),
+        start=st.just("10:00"),
+        end=st.sampled_from(["11:15", "18:00"]),
+        days=st.sampled_from([("mon", "tue", "wed", "thu", "fri"), ("sun",)]),
+        months=st.sampled_from([(6, 7, 8), (1,)]),
+        carbon_kg_per_kwh=st.none() | st.floats(0.0, 1.0),
+    )
+    return st.sampled_from([(night,), (summer,), (night, summer)]).flatmap(lambda chosen: st.tuples(*chosen))
+
+
+def tariffs(currency: str = "CNY") -> st.SearchStrategy[Tariff]:
+    """Draw tariffs with bands, carbon, and some with a charge for the highest power."""
+    return st.builds(
+        Tariff,
+        key=st.just("tariff"),
+        name=st.just("Tariff"),
+        price_per_kwh=money(currency, 5.0),
+        timezone=st.sampled_from(["Asia/Shanghai", "America/New_York"]),
+        bands=st.just(()) | _bands(currency),
+        demand_charge_per_kw_month=st.none() | money(currency, 50.0),
+        carbon_kg_per_kwh=st.floats(0.0, 1.0),
+        source=st.just(SOURCE),
     )
 
 
 @st.composite
-def token_prices(draw: st.DrawFn, currency: str = "USD") -> TokenPrice:
-    """Draw token prices, some with dearer tiers for longer requests."""
+def powers(draw: st.DrawFn, fleet: Fleet, currency: str = "CNY") -> Power:
+    """Draw the electricity of a fleet: by one price or a tariff, on a line from idle or from a loaded power, asleep."""
+    more: dict[str, Any] = {}
+    if draw(st.booleans()):
+        more["tariff"] = draw(tariffs(currency))
+    else:
+        more["price_per_kwh"] = draw(money(currency, 10.0))
+    idle, peak = fleet.server.idle_w, fleet.server.peak_w
+    if idle is not None and peak is not None and draw(st.booleans()):
+        more["loaded_w"] = float(idle + (peak - idle) * draw(st.floats(0.0, 1.0)))
+    if idle is not None and draw(st.booleans()):
+        more["sleep_w"], more["sleep_after_minutes"] = idle * draw(st.floats(0.0, 1.0)), draw(st.floats(0.0, 120.0))
+    return Power(fleet, pue=draw(st.floats(1.0, 3.0)), **more)
+
+
+@st.composite
+def token_prices(
+    draw: st.DrawFn, currency: str = "USD", *, windows: bool = False, graduated: bool = False
+) -> TokenPrice:
+    """Draw token prices, some with dearer tiers for longer requests.
+
+    Args:
+        draw: Given by hypothesis.
+        currency: Currency of the amounts.
+        windows: Whether some have other prices at some hours of the week.
+        graduated: Whether some tiers of input tokens are graduated.
+    """
     cents = st.integers(0, 10_000).map(lambda value: Decimal(value) / 100)
     thresholds = draw(st.lists(st.integers(1, 20_000), max_size=2, unique=True).map(sorted))
 
-    def rate() -> Rate:
+    def rate(of_input: bool = True) -> Rate:
         base = price = draw(cents)
         tiers = []
         for above in thresholds:
             price += draw(cents)
             tiers.append(Tier(above_tokens=above, price=price))
-        return Rate(base=base, tiers=tuple(tiers))
+        parts = graduated and of_input and draw(st.booleans())
+        return Rate(base=base, tiers=tuple(tiers), graduated=parts)
+
+    def window() -> Window:
+        return Window(
+            start=f"{draw(st.integers(0, 11)):02d}:{draw(st.integers(0, 59)):02d}",
+            end=f"{draw(st.integers(12, 23)):02d}:{draw(st.integers(0, 59)):02d}",
+            days=tuple(draw(st.lists(st.sampled_from(DAYS), min_size=1, max_size=7, unique=True))),
+            input=draw(st.none() | st.just(rate())),
+            output=draw(st.none() | st.just(rate(of_input=False))),
+        )
 
     return TokenPrice(
         provider="provider",
         model="model",
         currency=currency,
         input=rate(),
-        output=rate(),
+        output=rate(of_input=False),
         cached_input=rate(),
+        cache_write={"5m": rate(), "1h": rate()} if draw(st.booleans()) else {"default": rate()},
+        reasoning=draw(st.none() | st.just(rate(of_input=False))),
         per_request=draw(cents),
+        minimum_per_request=draw(cents) / 100,
+        timezone=draw(st.sampled_from(["UTC", "Asia/Shanghai", "America/New_York", "Asia/Kolkata"])),
+        windows=(window(),) if windows and draw(st.booleans()) else (),
         source=SOURCE,
         authority="user",
     )
@@ -238,7 +353,7 @@ def simple_components(currency: str = "CNY") -> st.SearchStrategy[Component]:
             rate_per_hour=money(currency, 1_000.0),
             raise_per_year=growth,
         ),
-        st.builds(ApiUsage, token_prices(currency), cached_share=ratio),
+        st.builds(ApiUsage, token_prices(currency, windows=True, graduated=True), cached_share=ratio),
         st.builds(Storage, gb=amounts(0, 1e4), price_per_gb=money(currency, 10.0)),
         st.builds(
             Subscription,
@@ -300,7 +415,7 @@ def taxes() -> st.SearchStrategy[Tax]:
 @st.composite
 def fleet_components(draw: st.DrawFn, currency: str = "CNY", *, fixed: bool | None = None) -> Component:
     """Draw components that read a fleet."""
-    fleet = draw(fleets(currency=currency, fixed=fixed))
+    fleet = draw(fleets(currency=currency, fixed=fixed, full=True))
     price = fleet.server.price
     salvage = None if price is None else Money(float(price.value) * draw(st.floats(0.0, 1.0)), currency)
     purchase = st.builds(
@@ -310,6 +425,7 @@ def fleet_components(draw: st.DrawFn, currency: str = "CNY", *, fixed: bool | No
         salvage=st.sampled_from([None, salvage]),
         residual=st.sampled_from(["none", "book", "salvage"]),
         owned=st.integers(0, 2),
+        lead_months=st.integers(1, 4),
     )
     component: Component = draw(
         st.one_of(
@@ -324,7 +440,7 @@ def fleet_components(draw: st.DrawFn, currency: str = "CNY", *, fixed: bool | No
                 included=st.booleans(),
                 recoverable_share=st.floats(0, 1),
             ),
-            st.builds(Power, st.just(fleet), price_per_kwh=money(currency, 10.0), pue=st.floats(1.0, 3.0)),
+            powers(fleet, currency),
             st.builds(
                 Hosting, st.just(fleet), rack_units=st.floats(1.0, 8.0), price_per_rack_unit=money(currency, 2_000.0)
             ),

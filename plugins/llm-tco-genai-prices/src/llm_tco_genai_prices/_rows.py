@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, time
+from datetime import date, time, timedelta
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 from genai_prices.data_snapshot import DataSnapshot
@@ -25,7 +26,8 @@ from genai_prices.types import (
     TimeOfDateConstraint,
 )
 
-from llm_tco.catalog.prices import STANDARD, Rate, Tier, TokenPrice
+from llm_tco.catalog.prices import STANDARD, Rate, Tier, TokenPrice, Window
+from llm_tco.catalog.rates import DEFAULT_TTL
 from llm_tco.catalog.records import Period, Source
 
 T = TypeVar("T")
@@ -36,7 +38,18 @@ Prices = dict[str, Decimal | TieredPrices]
 Condition = tuple[tuple[str, str], ...]
 """What a request must state to get a variant: pairs in the order of their keys."""
 
-UNITS: Final = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
+KINDS: Final = {
+    "input": "input_mtok",
+    "cached_input": "cache_read_mtok",
+    "output": "output_mtok",
+    "reasoning": "output_reasoning_mtok",
+}
+"""The kinds of token that a `TokenPrice` has a rate of, and their units."""
+
+WRITES: Final = {DEFAULT_TTL: "cache_write_mtok", "5m": "cache_write_5m_mtok", "1h": "cache_write_1h_mtok"}
+"""The times-to-live of cache writes, and their units."""
+
+UNITS: Final = (*KINDS.values(), *WRITES.values())
 """The units that a `TokenPrice` has rates of."""
 
 VERIFIED: Final = re.compile(r"(?:verified|checked|reviewed|retrieved)(?: on)? (\d{4}-\d\d-\d\d)", re.IGNORECASE)
@@ -44,6 +57,8 @@ VERIFIED: Final = re.compile(r"(?:verified|checked|reviewed|retrieved)(?: on)? (
 
 NO_DAY: Final = date(1970, 1, 1)
 """In the place of the day where a list states none at all: plainly one on which nobody looked."""
+
+MINUTES_PER_DAY: Final = 24 * 60
 
 FEE: Final = "requests_kcount"
 """The unit of a fee per thousand requests."""
@@ -56,10 +71,12 @@ class Offer:
     Attributes:
         prices: Prices by unit.
         windows: Times of day at which genai-prices has another price.
+        overrides: Prices that hold at these times as well.
     """
 
     prices: Prices
     windows: tuple[ConditionalPrice | PriceVariant, ...]
+    overrides: Prices = attrs.field(factory=dict)
 
 
 def sheet(snapshot: DataSnapshot, version: str) -> tuple[TokenPrice, ...]:
@@ -115,11 +132,8 @@ def provider_rows(provider: Provider, title: str, newest: date) -> Iterator[Toke
                 authority="aggregator",
                 approximate=bool(offer.windows),
                 note=note_of(offer),
-                input=rate(offer.prices.get("input_mtok")),
-                output=rate(offer.prices.get("output_mtok")),
-                cached_input=rate(offer.prices.get("cache_read_mtok")),
-                cache_write=rate(offer.prices.get("cache_write_mtok")),
-                per_request=fee_of(offer.prices),
+                windows=tuple(windows_of(offer)),
+                **amounts_of(offer.prices),
             )
 
 
@@ -150,7 +164,7 @@ def model_offers(model: ModelInfo) -> Iterator[tuple[str, Period, Offer]]:
             overrides: Prices = {}
             for variant in offered:
                 overrides = stated(variant.prices) | overrides
-            return attrs.evolve(offer, prices=offer.prices | overrides)
+            return attrs.evolve(offer, prices=offer.prices | overrides, overrides=overrides)
 
         own = [start_of(variant) for variant in variants if not has_window(variant) and fits(variant, condition)]
         first = min(map(as_day, starts))
@@ -244,11 +258,74 @@ def fee_of(prices: Prices) -> Decimal:
     return fee.scaleb(-3) if isinstance(fee, Decimal) else Decimal(0)
 
 
+def amounts_of(prices: Prices) -> dict[str, Any]:
+    """Give the amounts of a row, or of a window, by the names of its fields."""
+    return {
+        **{kind: rate(prices.get(unit)) for kind, unit in KINDS.items()},
+        "cache_write": {ttl: rate(prices[unit]) for ttl, unit in WRITES.items() if unit in prices},
+        "per_request": fee_of(prices),
+    }
+
+
+def expressible(row: ConditionalPrice | PriceVariant, offer: Offer) -> bool:
+    """Say whether a price by the time of day can be a window of a row.
+
+    A window keeps the row's price of what it does not state, while in genai-prices a unit
+    that a row leaves out has no price there. A variant of its own has no row to stand in.
+    """
+    if isinstance(row, PriceVariant) or not isinstance(row.constraint, TimeOfDateConstraint):
+        return False
+    clocks = (row.constraint.start_time, row.constraint.end_time)
+    whole_minutes = all(moment.second == moment.microsecond == 0 for moment in clocks)
+    return whole_minutes and {*UNITS} & (offer.prices.keys() - stated(row.prices).keys()) <= offer.overrides.keys()
+
+
+def windows_of(offer: Offer) -> Iterator[Window]:
+    """Give the prices by the time of day as windows; of those that overlap the last one wins."""
+    if not offer.windows:
+        return
+    owner: list[int | None] = [None] * MINUTES_PER_DAY
+    for place, row in enumerate(offer.windows):
+        if expressible(row, offer):
+            for minute in minutes_of(row):
+                owner[minute] = place
+    edges = [minute for minute in range(MINUTES_PER_DAY) if minute == 0 or owner[minute] != owner[minute - 1]]
+    for begin, end in itertools.pairwise([*edges, MINUTES_PER_DAY]):
+        place = owner[begin]
+        if place is not None:
+            amounts = amounts_of(stated(offer.windows[place].prices) | offer.overrides)
+            yield Window(start=of_day(begin), end=of_day(end), **amounts)
+
+
+def minutes_of(row: ConditionalPrice | PriceVariant) -> Iterator[int]:
+    """Give the minutes of the day, in UTC, at which a row holds."""
+    if not isinstance(row.constraint, TimeOfDateConstraint):
+        raise TypeError(f"{row!r} holds at all times of the day")
+    begin, end = utc_minute(row.constraint.start_time), utc_minute(row.constraint.end_time)
+    for minute in range(begin, end if begin <= end else end + MINUTES_PER_DAY):
+        yield minute % MINUTES_PER_DAY
+
+
+def utc_minute(moment: time) -> int:
+    """Give the minute of the day in UTC; a time without a zone is one in UTC there."""
+    ahead = moment.utcoffset() or timedelta(0)
+    return (moment.hour * 60 + moment.minute - int(ahead.total_seconds()) // 60) % MINUTES_PER_DAY
+
+
+def of_day(minute: int) -> str:
+    """Write a minute of the day."""
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
 def note_of(offer: Offer) -> str | None:
-    """Say what a row leaves out."""
+    """Say what a row leaves out, or only guesses."""
     notes = []
-    if offer.windows:
-        notes.append("leaves out other prices each day from " + "; from ".join(map(window_text, offer.windows)))
+    kept = [row for row in offer.windows if expressible(row, offer)]
+    left = [row for row in offer.windows if row not in kept]
+    if kept:
+        notes.append("the list has the same hours on every day, and in the past: " + "; ".join(map(window_text, kept)))
+    if left:
+        notes.append("leaves out other prices each day from " + "; from ".join(map(window_text, left)))
     # A fee that depends on the length of the request has no field in a row.
     taken = {*UNITS, FEE} if isinstance(offer.prices.get(FEE), Decimal) else {*UNITS}
     others = sorted(offer.prices.keys() - taken)

@@ -1,0 +1,75 @@
+"""How fast candidates are sized.
+
+    python benchmarks/sizing.py
+
+One option is a card, a model, a format and an engine at one operating point. A thousand of them are one call,
+and the ratio says what broadcasting gains over a thousand calls. Absolute times differ between machines.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+
+import numpy as np
+
+from llm_tco import load_catalog
+from llm_tco.serving.estimate import Group, estimate_throughput, rates
+from llm_tco.serving.memory import fit
+
+CARDS = ("h100-80gb-sxm", "h200-141gb-sxm", "b200-sxm", "a100-80gb-sxm", "l40s", "rtx-4090", "rtx-pro-6000-server")
+MODELS = (
+    "llama-3.1-8b", "llama-3.3-70b", "llama-3.1-405b", "qwen2.5-7b", "qwen2.5-14b", "qwen2.5-32b", "qwen2.5-72b",
+    "qwen3-30b-a3b", "qwen3-235b-a22b", "mixtral-8x7b", "gpt-oss-120b", "deepseek-v3",
+)  # fmt: skip
+FORMATS = ("f16", "fp8", "int4")
+COUNTS = (1, 2, 4, 8)
+
+
+def call(function, runs: int = 15) -> float:
+    """Give the median time of a call. [s]"""
+    function()
+    times = []
+    for _ in range(runs):
+        begin = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times)
+
+
+def main() -> None:
+    """Measure and print."""
+    catalog = load_catalog()
+    gpus = {key: catalog.gpu(key) for key in CARDS}
+    models = {key: catalog.model(key) for key in MODELS}
+    combinations = list(itertools.product(gpus.values(), models.values(), FORMATS, COUNTS))[:1_000]
+    card, model, form, count = (list(column) for column in zip(*combinations, strict=True))
+    chat = {"input_tokens": 1_500, "output_tokens": 400}
+
+    def alone():
+        return estimate_throughput(card[0], model[0], "fp8", engine="vllm", **chat)
+
+    def together():
+        return rates(card, model, form, engine="vllm", gpus=count, **chat)
+
+    def with_batches():
+        group = Group.of(card, model, form, engine="vllm", gpus=count)
+        return group.largest_batch(1_500, 400, tpot_s=0.05)
+
+    def memory():
+        return fit(models["llama-3.3-70b"], "fp8", card, gpus=np.array(count), context_tokens=1_900)
+
+    found = together()
+    one = call(alone)
+    print(f"one option                              {one * 1e3:8.2f} ms")
+    for label, function in (("estimated", together), ("largest batch within 50 ms", with_batches), ("memory", memory)):
+        seconds = call(function, 5)
+        print(
+            f"{len(combinations)} combinations, {label:26s} {seconds * 1e3:8.1f} ms, {one * 1e3 / seconds:6.0f} × one by one"
+        )
+    print(f"{int(found.fits.sum())} of them fit")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+"""What every plugin of llm_tco must pass."""
+
+from llm_tco.testing import PluginConformance
+
+
+class TestReference(PluginConformance):
+    """The checks of the kit."""
+
+    plugin = "reference"

@@ -1,0 +1,98 @@
+"""How a scenario refers to records: words that the catalog is asked by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Final
+
+import attrs
+
+from llm_tco._fields import text
+from llm_tco.catalog.catalog import Catalog
+from llm_tco.catalog.hardware import Server
+from llm_tco.catalog.models import Throughput
+from llm_tco.catalog.prices import STANDARD, TokenPrice
+from llm_tco.catalog.records import Record
+from llm_tco.catalog.tariffs import Tariff
+from llm_tco.errors import InvalidValueError
+
+RECORD_TABLES: Final[Mapping[str, type[Record]]] = {
+    "servers": Server,
+    "throughputs": Throughput,
+    "prices": TokenPrice,
+    "tariffs": Tariff,
+}
+"""Tables of a scenario that hold records, or say where the catalog has them."""
+
+
+@attrs.frozen(kw_only=True)
+class PriceRef:
+    """Words that name a price of the catalog.
+
+    Attributes:
+        provider: Who sells it.
+        model: Name of the model there.
+        on: The day whose price is meant.
+        path: Whether the rows of all days are meant, instead of one day's.
+        variant: Such as `"batch"`.
+        region: Where the price differs by it; without one, the price that names none, or
+            the only region that there is.
+        plugin: Only the records of this plugin.
+    """
+
+    provider: str = text()
+    model: str = text()
+    on: date | None = None
+    path: bool = False
+    variant: str = STANDARD
+    region: str | None = None
+    plugin: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if (self.on is None) != self.path:
+            raise InvalidValueError("on", "is missing; give the day whose price is meant, or path = true for all rows")
+
+    def find(self, catalog: Catalog, _: type[Record]) -> TokenPrice | tuple[TokenPrice, ...]:
+        """Look it up."""
+        words = attrs.asdict(self)
+        if words.pop("path"):
+            del words["on"]
+            return catalog.prices(**words)
+        return catalog.price(**words)
+
+
+@attrs.frozen(kw_only=True)
+class ThroughputRef:
+    """Words that name a throughput of the catalog; see `Catalog.throughput`."""
+
+    gpu: str = text()
+    model: str = text()
+    quantisation: str = text()
+    engine: str = ""
+    gpus: int = 1
+    plugin: str | None = None
+
+    def find(self, catalog: Catalog, _: type[Record]) -> Throughput:
+        """Look it up."""
+        return catalog.throughput(**attrs.asdict(self))
+
+
+@attrs.frozen(kw_only=True)
+class KeyRef:
+    """The key of a record of the catalog.
+
+    Attributes:
+        key: The key, or another name.
+        on: The day on which it must hold; without it, the scenario's start.
+        plugin: Only the records of this plugin.
+    """
+
+    key: str = text()
+    on: date | None = None
+    plugin: str | None = None
+
+    def find(self, catalog: Catalog, kind: type[Record]) -> Record:
+        """Look it up."""
+        record: Record = getattr(catalog, kind.kind)(self.key, on=self.on, plugin=self.plugin)
+        return record

@@ -1,0 +1,212 @@
+"""Queues: exact where theory is exact, and no more replicas than a wait needs."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_tco.errors import InvalidValueError
+from llm_tco.serving.queueing import (
+    EXACT_SLOTS,
+    WaitTarget,
+    erlang_c,
+    idle_probability,
+    load_for,
+    mean_wait_s,
+    replicas_for,
+    sakasegawa_wait_s,
+    wait_percentile_s,
+)
+
+TARGETS = st.builds(
+    WaitTarget,
+    max_wait_s=st.floats(0.01, 100.0),
+    percentile=st.none() | st.floats(0.05, 0.999),
+    arrival_cv=st.floats(0.0, 2.0),
+    service_cv=st.floats(0.0, 4.0),
+)
+
+
+def by_definition(slots, load):
+    """Give the probability of waiting and of an empty queue from the sums of the textbook."""
+    term, below = 1.0, 0.0
+    for count in range(slots):
+        below += term
+        term *= load / (count + 1)
+    queued = term / (1 - load / slots)
+    return queued / (below + queued), 1 / (below + queued)
+
+
+def wait_of(target, slots, load, service_s):
+    """Give the wait that a target is about."""
+    spread = {"arrival_cv": target.arrival_cv, "service_cv": target.service_cv}
+    if target.percentile is None:
+        return float(mean_wait_s(slots, load, service_s, **spread))
+    return float(wait_percentile_s(target.percentile, slots, load, service_s, **spread))
+
+
+@given(st.integers(1, 150), st.floats(0.0, 0.999))
+def test_the_probability_of_waiting_is_erlangs(slots, used):
+    """The recursion equals the sums of the definition, and so does the empty queue."""
+    waiting, empty = by_definition(slots, slots * used)
+
+    assert np.isclose(erlang_c(slots, slots * used), waiting, rtol=1e-9, atol=1e-300)
+    assert np.isclose(idle_probability(slots, used), empty, rtol=1e-9, atol=1e-12)
+
+
+@given(st.integers(1, 2_000), st.lists(st.floats(0.0, 1.2), min_size=2, max_size=5).map(sorted))
+def test_more_load_waits_more_and_idles_less(slots, used):
+    """Probabilities stay in their range and move one way."""
+    ratio = np.array(used)
+    waiting, still = erlang_c(slots, slots * ratio), idle_probability(slots, ratio)
+
+    assert (np.diff(waiting) >= -1e-12).all()
+    assert (np.diff(still) <= 1e-12).all()
+    assert ((waiting >= 0) & (waiting <= 1) & (still >= 0) & (still <= 1)).all()
+    assert (waiting[ratio >= 1] == 1).all()
+    assert (still <= np.maximum(1 - ratio, 0) + 1e-12).all()
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.1, 100.0), st.floats(0.0, 3.0))
+def test_one_slot_waits_as_pollaczek_and_khinchine_say(used, service_s, service_cv):
+    """With Poisson arrivals and one slot the mean wait is exact for any distribution of service."""
+    expected = used / (1 - used) * service_s * (1 + service_cv**2) / 2
+
+    assert np.isclose(mean_wait_s(1, used, service_s, service_cv=service_cv), expected)
+    assert np.isclose(sakasegawa_wait_s(1, used, service_s), used / (1 - used) * service_s)
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.1, 10.0), st.floats(0.01, 0.999))
+def test_the_percentile_of_one_slot_is_exact(used, service_s, percentile):
+    """In an M/M/1 queue P(wait > t) = u·exp(−(1 − u)·t/S)."""
+    wait = float(wait_percentile_s(percentile, 1, used, service_s))
+    longer = used * math.exp(-(1 - used) * wait / service_s)
+
+    assert np.isclose(longer, 1 - percentile) or (wait == 0 and used <= 1 - percentile + 1e-12)
+
+
+def test_textbook_figures():
+    """Ten slots at a load of eight: 40.9 % wait, as tables of Erlang's C formula have it."""
+    assert np.isclose(erlang_c(10, 8), 0.4092, atol=5e-5)
+    assert np.isclose(erlang_c(2, 1), 1 / 3)
+    assert mean_wait_s(2, 2, 1) == np.inf
+    assert sakasegawa_wait_s(2, 2, 1) == np.inf
+
+
+def test_a_simulated_queue_waits_as_long():
+    """Two hundred thousand requests through four slots wait within 5 % of the formula."""
+    random = np.random.default_rng(7)
+    arrivals = np.cumsum(random.exponential(1 / 3.2, 200_000))
+    free_at, waits = [0.0] * 4, []
+    for moment, service in zip(arrivals, random.exponential(1.0, arrivals.size), strict=True):
+        begin = max(moment, min(free_at))
+        free_at[free_at.index(min(free_at))] = begin + service
+        waits.append(begin - moment)
+
+    assert np.isclose(np.mean(waits), mean_wait_s(4, 3.2, 1.0), rtol=0.05)
+    assert np.isclose(np.quantile(waits, 0.95), wait_percentile_s(0.95, 4, 3.2, 1.0), rtol=0.05)
+
+
+@given(st.integers(2, EXACT_SLOTS), st.floats(0.8, 0.99))
+def test_the_closed_form_is_near_the_exact_one_under_load(slots, used):
+    """Where the closed form takes over, it is within a fifth of the exact wait."""
+    exact, closed = (form(slots, slots * used, 1.0) for form in (mean_wait_s, sakasegawa_wait_s))
+
+    if exact > 1e-6:
+        assert np.isclose(closed, exact, rtol=0.2)
+
+
+@given(TARGETS, st.floats(0.0, 40.0), st.integers(1, 20), st.floats(0.1, 100.0), st.integers(0, 5))
+def test_no_replica_is_missing_and_none_is_too_many(target, busy, slots, service_s, more):
+    """The replicas keep the wait, and one fewer would not or would carry less than the load."""
+    least = np.ceil(np.array([busy])) + more
+    (found,) = replicas_for(target, np.array([busy]), slots, np.array([service_s]), least)
+
+    assert found == round(found)
+    assert found >= least[0]
+    if busy > 0:
+        limit = target.max_wait_s * (1 + 1e-6) + 1e-9
+        assert wait_of(target, found * slots, busy * slots, service_s) <= limit
+        if found > max(least[0], 1):
+            fewer = (found - 1) * slots
+            assert fewer <= busy * slots or wait_of(target, fewer, busy * slots, service_s) >= limit * (1 - 1e-5) - 2e-9
+
+
+@given(TARGETS, st.integers(1, 12), st.integers(1, 20), st.floats(0.1, 100.0))
+def test_the_load_that_a_wait_allows_is_the_highest(target, replicas, slots, service_s):
+    """At that load the wait is kept, and a little above it is not."""
+    (busy,) = load_for(target, np.array([float(replicas)]), slots, np.array([service_s]))
+    count = replicas * slots
+
+    assert 0 <= busy < replicas
+    service_s = round(service_s, 9)
+    if busy > 1e-6:
+        assert wait_of(target, count, busy * slots, service_s) <= target.max_wait_s * (1 + 1e-6) + 1e-9
+    above = min(busy * 1.001 + 1e-6, replicas)
+    assert above * slots >= count or wait_of(target, count, above * slots, service_s) >= target.max_wait_s * (1 - 1e-6)
+
+
+@given(TARGETS, st.lists(st.floats(0.0, 30.0), min_size=2, max_size=4), st.integers(1, 9))
+def test_rows_of_a_batch_are_the_scalar_runs(target, loads, slots):
+    """Law 73: what stands beside a load does not change its replicas."""
+    busy, service = np.array(loads)[:, None], np.full((len(loads), 1), 2.0)
+    batch = replicas_for(target, busy, slots, service, np.ceil(busy))
+
+    for row, one in enumerate(busy):
+        assert batch[row] == replicas_for(target, one, slots, service[row], np.ceil(one))
+
+
+def test_large_fleets_are_counted_without_counting_up():
+    """Beyond thousands of slots the closed form finds the replicas; they keep the wait and are few above the load."""
+    target = WaitTarget(max_wait_s=0.5, percentile=0.99)
+    busy = np.array([0.0, 2_000.0, 200_000.0])
+    found = replicas_for(target, busy, 16, np.full(3, 30.0), np.ceil(busy))
+
+    assert found[0] == 0
+    assert (found[1:] >= busy[1:]).all()
+    assert (found[1:] <= busy[1:] * 1.02).all()
+    assert (wait_percentile_s(0.99, found[1:] * 16, busy[1:] * 16, 30.0) <= 0.5).all()
+
+
+def test_draws_of_a_target_have_rows_of_their_own():
+    """A target with draws gives replicas for each."""
+    target = WaitTarget(max_wait_s=np.array([0.1, 10.0]))
+    busy, service = np.array([0.0, 3.0]), np.array([0.0, 4.0])
+    found = replicas_for(target, busy, 4, service, np.ceil(busy))
+    room = load_for(target, np.full(2, 5.0), 4, service)
+
+    for row, most in enumerate((0.1, 10.0)):
+        alone = attrs.evolve(target, max_wait_s=most)
+        assert np.array_equal(found[row], replicas_for(alone, busy, 4, service, np.ceil(busy)))
+        assert np.allclose(room[row], load_for(alone, np.full(2, 5.0), 4, service))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"max_wait_s": -1}, "max_wait_s: must be at least 0, got -1"),
+        ({"max_wait_s": 0}, "max_wait_s: must be more than 0 for a mean; a percentile may be without wait"),
+        ({"percentile": 1}, "percentile: must be below 1, such as 0.95, got 1.0"),
+        ({"percentile": 0}, "percentile: must be more than 0, got 0"),
+        ({"service_cv": -0.1}, "service_cv: must be at least 0, got -0.1"),
+    ],
+)
+def test_a_wrong_target_is_refused(changes, problem):
+    """Each wrong value is refused by name."""
+    with pytest.raises(InvalidValueError) as error:
+        WaitTarget(**{"max_wait_s": 1, **changes})
+
+    assert str(error.value) == problem
+
+
+def test_nobody_waits_where_a_share_is_served_at_once():
+    """A percentile may ask for no wait at all."""
+    target = WaitTarget(max_wait_s=0, percentile=0.9)
+    (found,) = replicas_for(target, np.array([8.0]), 1, np.array([1.0]), np.array([8.0]))
+
+    assert erlang_c(found, 8) <= 0.1 < erlang_c(found - 1, 8)
