@@ -263,6 +263,8 @@ def test_a_prompt_cache_says_what_is_read_and_written(workload, share, rate, lea
     assert np.allclose(after.cached_tokens + after.written_tokens, np.where(prefix >= least, prefix, 0.0))
     assert np.allclose(after.cached_tokens, np.where(prefix >= least, prefix * rate, 0.0))
     assert after.written_ttl == "5m"
+    PromptCache(seen, prefix_share=share, hit_rate=rate, writes_billed_apart=False).cost(demand)
+    assert not seen.demands[1].streams[0].lengths.written_tokens.any()
 
 
 def test_a_prefix_in_tokens_is_at_most_the_prompt():

@@ -106,6 +106,24 @@ def test_a_higher_authority_wins():
         assert Catalog(order).superseded(general) == ()
 
 
+def test_another_name_of_a_better_record_wins():
+    """A general list may call a model by what is another name at the vendor: the vendor's row answers."""
+    vendor = by("vendor", price("2", authority="vendor", model="o3", aliases=("o3-latest",)))
+    general = by("general", price("3", model="o3-latest"))
+
+    for order in ((general, vendor), (vendor, general)):
+        catalog = Catalog(order)
+        assert catalog.price("openai", "o3-latest", on=CHANGE) is vendor
+        assert catalog.price("openai", "o3-latest", on=CHANGE, plugin="general") is general
+
+
+def test_an_exact_name_goes_before_another_name_of_equal_rank():
+    """Between equals, what is called so is meant."""
+    one, other = price("2", model="o3", aliases=("o3-mini",)), price("3", model="o3-mini")
+
+    assert Catalog((one, other)).price("openai", "o3-mini", on=CHANGE) is other
+
+
 def test_an_approximate_record_ranks_last():
     """Even a vendor's."""
     rough = price("3", authority="vendor", approximate=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -17,10 +19,17 @@ from llm_tco.components.router import Route, Router
 from llm_tco.demand import Workload
 from llm_tco.errors import InvalidValueError, SharedFleetError, UnknownRecordError
 from llm_tco.loadshape import HourOfWeek
+from llm_tco.serving.energy import PowerCap, Site
+from llm_tco.serving.queueing import WaitTarget
+from llm_tco.serving.reliability import Reliability
 from llm_tco.testing import strategies as own
 from llm_tco.timeline import Timeline
 
 TIMELINE = Timeline(date(2026, 12, 1), 30)
+CASES = {
+    case["id"]: case
+    for case in json.loads((Path(__file__).parent / "reference" / "published_hardware_cases.json").read_text("utf-8"))
+}
 
 
 def whole(array):
@@ -294,3 +303,181 @@ def test_a_throughput_of_another_gpu_is_refused():
 
     with pytest.raises(InvalidValueError, match="was measured on 'h100', but the server 'box' holds 'gpu'"):
         make_fleet(throughput=other)
+
+
+@given(own.fleets(full=True), own.workloads(), st.floats(1.0, 10.0))
+def test_a_fleet_with_every_field_keeps_the_laws(fleet, workload, factor):
+    """Laws 64 to 66c: with waits, failures, sites and caps, counts are whole, and what is left over is said."""
+    demand = workload.on(TIMELINE)
+    plan, more = fleet.size(demand), fleet.size(demand.scaled(factor))
+
+    for counts in (plan.replicas, plan.installed, plan.active, plan.carrying):
+        assert whole(counts)
+    assert (np.diff(plan.installed) >= 0).all()
+    assert (more.installed >= plan.installed).all()
+    assert (more.unserved >= plan.unserved * (1 - 1e-9)).all()
+    assert (plan.carrying <= plan.active).all()
+    assert (plan.utilisation <= 1 + 1e-9).all()
+    assert (plan.peak_utilisation <= 1 + 1e-9).all()
+    assert (plan.utilisation <= plan.peak_utilisation + 1e-9).all()
+    assert fleet.limited or not plan.unserved.any()
+    levels, shares = plan.busy_by_level, demand.load.shape.shares
+    assert np.allclose((levels * shares).sum(axis=-1) * fleet.hours_per_month, plan.busy_server_hours, atol=1e-9)
+
+
+@given(own.fleets(full=True), own.workloads())
+def test_nobody_waits_longer_than_the_fleet_was_sized_for(fleet, workload):
+    """Law 64: in the busiest hour the mean wait is within the target, at any spread of arrivals and answers."""
+    wait = WaitTarget(max_wait_s=2.0, service_cv=1.5)
+    plan = attrs.evolve(fleet, wait=wait, slots=4, count=None, site=None).size(workload.on(TIMELINE))
+
+    assert (plan.peak_wait_s <= 2.0 * (1 + 1e-9)).all()
+    assert not plan.unserved.any()
+
+
+@given(own.fleets(fixed=True), own.workloads(), st.integers(1, 16))
+def test_a_fixed_fleet_turns_away_what_would_wait_too_long(fleet, workload, slots):
+    """Law 64: with a wait a fixed fleet carries at most what it carries without."""
+    demand = workload.on(TIMELINE)
+    patient = attrs.evolve(fleet, slots=slots).size(demand)
+    strict = attrs.evolve(fleet, slots=slots, wait=WaitTarget(max_wait_s=0.5, percentile=0.95)).size(demand)
+
+    assert (strict.unserved >= patient.unserved * (1 - 1e-9)).all()
+    assert (strict.peak_utilisation < 1).all()
+    assert np.array_equal(strict.installed, patient.installed)
+
+
+def test_a_wait_takes_more_replicas_than_the_load():
+    """One request a second takes one slot; that nine in ten wait no longer than a tenth of a second takes three."""
+    plain, prompt = (
+        make_fleet(slots=1, wait=wait).size(workload(2_628_000).on(Timeline(date(2026, 1, 1), 1)))
+        for wait in (None, WaitTarget(max_wait_s=0.1, percentile=0.9))
+    )
+
+    assert plain.replicas[1] == 1
+    assert prompt.replicas[1] == 3
+    assert plain.peak_wait_s.tolist() == [0, np.inf]
+    assert np.isclose(prompt.peak_wait_s[1], 1 / 22)  # C(3, 1) = 1/11, over two free slots
+
+
+def test_spares_are_sized_for_an_availability():
+    """Ten servers that are each up for 99 % of the time need two spares for 99.9 %: binomial sums 0.9948 and 0.9998."""
+    down = Reliability(failures_per_year=1, repair_hours=8_760 / 99, availability=0.999, switch_over_s=60)
+    plan = make_fleet(reliability=down, standby=1).size(workload(26_280_000).on(Timeline(date(2026, 1, 1), 1)))
+
+    assert plan.active.tolist() == [0, 12]
+    assert plan.carrying.tolist() == [0, 10]
+    assert np.isclose(plan.failures[1], 1)
+    assert np.isclose(plan.availability[1], 0.9998, atol=5e-5)
+    assert np.isclose(plan.outage_minutes_per_year[1], 10 + (1 - plan.availability[1]) * 525_600)
+
+
+def test_a_fleet_without_spares_is_out_while_one_is_repaired():
+    """One server that fails once a year for a day, and loads its model in an hour, is out for 25 hours."""
+    down = Reliability(failures_per_year=1, repair_hours=24, model_load_s=3_600)
+    plan = make_fleet(reliability=down).size(workload(1).on(Timeline(date(2026, 1, 1), 1)))
+
+    assert np.isclose(plan.outage_minutes_per_year[1], 25 * 60, rtol=0.01)
+
+
+def test_what_the_power_of_a_site_does_not_feed_is_unserved_and_said():
+    """A budget of 1.6 kW feeds three servers of 500 W; the fourth month needs four."""
+    fleet = make_fleet(site=Site(power_budget_w=1_600, servers_per_rack=2))
+    demand = workload(2_628_000 * 2.8, growth_per_year=0.44).on(Timeline(date(2026, 1, 1), 4))
+    plan = fleet.size(demand)
+    ledger = Power(fleet, price_per_kwh="1 CNY", pue=1.5).cost(demand)
+    capped = attrs.evolve(fleet, power_cap=PowerCap(share_of_power=0.8, share_of_speed=1.0)).size(demand)
+
+    assert plan.installed.tolist() == [3, 3, 3, 3, 3]
+    assert plan.racks.tolist() == [2, 2, 2, 2, 2]
+    assert np.flatnonzero(plan.unserved).tolist() == [4]
+    assert np.isclose(plan.unserved[4], 2_628_000 * (2.8 * 1.44**0.25 - 3))
+    assert [state.kind for state in ledger.states] == ["caution"]
+    assert "the power budget feeds 3 servers, and the load needs 4" in next(iter(ledger.states)).note
+    assert capped.active[4] == 4
+    assert not capped.unserved.any()
+    assert not capped.limits
+
+
+@given(own.fleets(), own.workloads(), st.integers(1, 40), st.booleans())
+def test_a_lead_time_brings_purchases_forward(fleet, workload, lead, owned):
+    """Law 37: servers are bought that many months earlier, none is bought twice, and none comes late."""
+    demand = workload.on(TIMELINE)
+    usual, early = (
+        Purchase(fleet, life_years=10, lead_months=months, owned=int(owned)).cost(demand).amounts("CNY")
+        for months in (1, lead)
+    )
+
+    assert (np.cumsum(early) >= np.cumsum(usual) * (1 - 1e-12)).all()
+    assert np.isclose(early.sum(), usual.sum())
+    kept = max(TIMELINE.months - lead, 0)
+    assert np.allclose(early[1 : 1 + kept], usual[lead : lead + kept])
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("pan_capacity")])
+def test_published_capacities_of_a_month_come_out(name):
+    """A server that runs for 176 hours a month carries the tokens of the published table."""
+    case = CASES[name]
+    rate = attrs.evolve(make_fleet().throughput, output_tokens_per_s=case["inputs"]["tokens_per_s"])
+    fleet = make_fleet(throughput=rate, count=1, hours_per_month=case["inputs"]["hours_per_month"])
+    demand = workload(1e9).on(Timeline(date(2026, 1, 1), 1))
+    served = (demand.requests - fleet.size(demand).unserved)[1] * 10 / 1e6
+
+    assert abs(served - case["expected"]["tokens_millions_per_month"]) <= case["tolerance"]["abs"]
+
+
+def test_the_published_sizing_comes_out():
+    """120,000 requests a day, a fifth of them in one hour, at 2.5 a second and two cards an instance."""
+    case = CASES["nvidia_sizing"]
+    inputs, expected = case["inputs"], case["expected"]
+    server = attrs.evolve(make_fleet().server, gpus=inputs["gpus_per_server"])
+    rate = attrs.evolve(
+        make_fleet().throughput,
+        gpus=inputs["gpus_per_instance"],
+        output_tokens_per_s=None,
+        requests_per_s=inputs["rps_per_instance"],
+    )
+    load = workload(inputs["requests_per_day"] * 365 / 12, peak_to_mean=inputs["peak_hour_share"] * 24)
+    plan = make_fleet(server=server, throughput=rate).size(load.on(Timeline(date(2026, 1, 1), 1)))
+    peak_rps = float((plan.offered * plan.demand.load.peak)[1]) * inputs["rps_per_instance"]
+
+    assert abs(peak_rps - expected["peak_rps"]) <= case["tolerance"]["abs"]
+    assert plan.replicas[1] == expected["instances"]
+    assert plan.replicas[1] * inputs["gpus_per_instance"] == expected["gpus"]
+    assert plan.installed[1] == expected["servers"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"wait": WaitTarget(max_wait_s=1)}, "slots: is missing in the fleet 'box': a wait depends on"),
+        ({"wait": WaitTarget(max_wait_s=1), "slots": 1, "fractional": True}, "wait: needs whole replicas"),
+        ({"count": 2, "spares": 1, "standby": 1}, "standby: must be fewer than the count of 2, got 1"),
+        ({"slots": 0}, "slots: must be at least 1, got 0"),
+        ({"standby": -1}, "standby: must be at least 0, got -1"),
+        ({"reliability": 0.99}, "reliability: must be a Reliability, got 0.99"),
+    ],
+)
+def test_wrong_plans_for_waits_and_failures_are_refused(changes, problem):
+    """Each wrong value is refused by name."""
+    with pytest.raises(InvalidValueError) as error:
+        make_fleet(**changes)
+
+    assert str(error.value).startswith(problem)
+
+
+def test_a_power_budget_needs_the_watts_of_a_server():
+    """Nobody knows how many servers of unknown power a site feeds, or what an empty site holds."""
+    with pytest.raises(InvalidValueError, match=r"site\.power_budget_w: needs the peak_w of the server 'box'"):
+        make_fleet(server=attrs.evolve(make_fleet().server, peak_w=None), site=Site(power_budget_w=1_000))
+    with pytest.raises(InvalidValueError, match="site: states nothing"):
+        Site()
+
+
+@pytest.mark.parametrize("name", ["peak_wait_s", "racks", "failures", "availability", "outage_minutes_per_year"])
+def test_what_a_fleet_does_not_state_is_not_made_up(name):
+    """A figure that needs slots, a site or failures asks for them."""
+    plan = make_fleet().size(workload(1).on(TIMELINE))
+
+    with pytest.raises(InvalidValueError, match="is missing in the (site of the )?fleet 'box'"):
+        getattr(plan, name)

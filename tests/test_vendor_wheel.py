@@ -76,26 +76,35 @@ def uv_wheel(project, folder):
     return wheel
 
 
-def has_uv():
-    """Say whether uv is there and has the backend in itself."""
-    uv = shutil.which("uv")
-    return uv is not None and subprocess.run([uv, "--version"], capture_output=True, check=False).returncode == 0
-
-
-BUILDERS = [
-    pytest.param(zip_wheel, id="standard library"),
-    pytest.param(uv_wheel, id="uv", marks=pytest.mark.skipif(not has_uv(), reason="uv is not installed")),
-]
-
-
-@pytest.fixture(scope="module", params=BUILDERS)
-def site(request, project, tmp_path_factory):
+@pytest.fixture(scope="module")
+def site(project, tmp_path_factory):
     """Build the wheel and unpack it into a folder of packages, as an installer does with a wheel of pure Python."""
-    wheel = request.param(project, tmp_path_factory.mktemp("dist"))
-    folder = tmp_path_factory.mktemp("site")
+    return unpacked(zip_wheel(project, tmp_path_factory.mktemp("dist")), tmp_path_factory.mktemp("site"))
+
+
+def unpacked(wheel, folder):
+    """Unpack a wheel."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
     return folder
+
+
+def modules_of(site):
+    """Give what a folder of packages holds beside metadata, and the entry points."""
+    files = {path.relative_to(site): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+    points = [data for path, data in files.items() if path.name == "entry_points.txt"]
+    return {path: data for path, data in files.items() if "dist-info" not in path.parts[0]}, points
+
+
+@pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed")
+def test_the_backend_of_the_page_builds_the_same(project, site, tmp_path):
+    """The modules, the data and the entry point of the page's own backend are those that are tested here."""
+    (tmp_path / "site").mkdir()
+    modules, points = modules_of(unpacked(uv_wheel(project, tmp_path), tmp_path / "site"))
+    ours, our_points = modules_of(site)
+
+    assert modules == ours
+    assert [data.split() for data in points] == [data.split() for data in our_points]
 
 
 def llm_tco(*arguments, folder, site=None):
@@ -138,6 +147,7 @@ def test_before_it_is_installed_the_error_names_the_model_and_the_nearest(scenar
     assert (done.returncode, done.stdout) == (2, "")
     assert "prices.chat: no price 'acme/acme-large/standard'" in done.stderr
     assert "did you mean" in done.stderr
+    assert "No plugin brings prices of 'acme': install one that does, by convention llm-tco-acme" in done.stderr
 
 
 def test_once_it_is_installed_the_model_alone_changes_the_result(scenarios, site):

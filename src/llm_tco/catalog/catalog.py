@@ -100,7 +100,7 @@ class Catalog:
         self._aliases: dict[str, dict[tuple[str, ...], set[tuple[str, ...]]]] = defaultdict(lambda: defaultdict(set))
         for record in self.records:
             for words in other_words(record):
-                if words not in self._index[record.kind]:
+                if words != record.identity:
                     self._aliases[record.kind][words].add(record.identity)
 
     def with_records(self, records: Iterable[Record]) -> Catalog:
@@ -218,7 +218,7 @@ class Catalog:
             ConflictingRecordsError: Plugins of equal authority disagree.
         """
         words = self._price_words(provider, model, variant, region, plugin)
-        rows = [row for row in self._lookup(TokenPrice, words) if _from(row, plugin)]
+        rows = self._lookup(TokenPrice, words, plugin=plugin)
         if not rows:
             raise UnknownRecordError(self._unknown(TokenPrice, words, "/".join(filter(None, words)), plugin))
         bounds = {bound for row in rows for bound in (row.period.start, row.period.end) if bound is not None}
@@ -304,7 +304,7 @@ class Catalog:
         )
 
     def _find(self, kind: type[R], words: tuple[str, ...], *, on: date | None = None, plugin: str | None = None) -> R:
-        found = [record for record in self._lookup(kind, words) if _from(record, plugin)]
+        found = self._lookup(kind, words, on=on, plugin=plugin)
         asked = "/".join(word for word in words if word)
         if not found:
             raise UnknownRecordError(self._unknown(kind, words, asked, plugin))
@@ -315,19 +315,29 @@ class Catalog:
             found = in_force
         return self._choose(found, f"{kind.kind} {asked}")
 
-    def _lookup(self, kind: type[R], words: tuple[str, ...]) -> list[R]:
+    def _lookup(
+        self, kind: type[R], words: tuple[str, ...], *, on: date | None = None, plugin: str | None = None
+    ) -> list[R]:
+        """Give the records that words name: as they are, or as another name of a record of higher authority."""
         index, aliases = self._index[kind.kind], self._aliases[kind.kind]
-        meant: set[tuple[str, ...]] = set()
         for spelling in (words, folded(words)):
-            if spelling in index:
-                return list(index[spelling])  # type: ignore[arg-type]  # the index of a kind holds that kind
-            meant = meant or aliases.get(spelling, set())
-        if len(meant) > 1:
-            names = ", ".join(sorted("/".join(word for word in one if word) for one in meant))
-            raise ConflictingRecordsError(
-                f"{'/'.join(words)} is another name of several: {names}. Ask for one of them."
-            )
-        return [record for identity in meant for record in index[identity]]  # type: ignore[misc]  # as above
+            meant = {spelling, *aliases.get(spelling, ())} if spelling in index else aliases.get(spelling, set())
+            every = {identity: [one for one in index[identity] if _from(one, plugin)] for identity in meant}
+            every = {identity: records for identity, records in every.items() if records}
+            held = {name: rows for name, rows in every.items() if on is None or any(_holds(row, on) for row in rows)}
+            found = held or every
+            best = min((rank(record) for records in found.values() for record in records), default=None)
+            leading = {name: rows for name, rows in found.items() if any(rank(row) == best for row in rows)}
+            if spelling in leading:
+                leading = {spelling: leading[spelling]}
+            if len(leading) > 1:
+                names = ", ".join(sorted("/".join(word for word in one if word) for one in leading))
+                raise ConflictingRecordsError(
+                    f"{'/'.join(words)} is another name of several: {names}. Ask for one of them."
+                )
+            if leading:
+                return list(*leading.values())
+        return []
 
     def _choose(self, found: Sequence[R], asked: str) -> R:
         best = min(rank(record) for record in found)
@@ -366,6 +376,11 @@ class Catalog:
         if not known:
             hint = (
                 f"; no plugin brings any. Install one, such as {_BRINGS[kind.kind]}, or state the {kind.kind} yourself"
+            )
+        elif kind is TokenPrice and words[0] not in {identity[0] for identity in self._index[kind.kind]}:
+            hint = (
+                f"{suggest(asked, known)}. No plugin brings prices of {words[0]!r}: install one that does, by convention "
+                f"llm-tco-{words[0]}, or state the price yourself"
             )
         else:
             hint = suggest(asked, known) or suggest(words[1] if len(words) > 1 else asked, _by_word(known))

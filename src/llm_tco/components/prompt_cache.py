@@ -102,6 +102,8 @@ class PromptCache(Composable):
         hit_rate: Share of the requests whose prefix is found.
         min_prefix_tokens: Shortest prefix that is cached. [tokens]
         ttl: Word of the price for how long a prefix is kept, such as `"5m"`.
+        writes_billed_apart: Whether a write has a price of its own; else what is written is
+            plain input, as with providers that cache by themselves.
         upkeep_per_month: Storage. [currency/month]
         name: First step of the paths of its own lines.
     """
@@ -114,6 +116,7 @@ class PromptCache(Composable):
     hit_rate: Number = number(ge=0, le=1, kw_only=True)
     min_prefix_tokens: Number = number(ge=0, default=0.0)
     ttl: str | None = None
+    writes_billed_apart: bool = True
     upkeep_per_month: Money | None = money(default=None, optional=True)
     name: str = text(default="prompt cache")
 
@@ -139,7 +142,8 @@ class PromptCache(Composable):
             prefix = np.minimum(column(self.prefix_tokens), lengths.input_tokens)
         prefix = np.where(prefix >= column(self.min_prefix_tokens), prefix, 0.0)
         read = prefix * column(self.hit_rate)
-        return attrs.evolve(lengths, cached_tokens=read, written_tokens=prefix - read, written_ttl=self.ttl)
+        written = prefix - read if self.writes_billed_apart else np.zeros_like(prefix)
+        return attrs.evolve(lengths, cached_tokens=read, written_tokens=written, written_ttl=self.ttl)
 
     def cost(self, demand: Demand) -> Ledger:
         """Hand every request on with its prefix, and add the cache's own cost."""

@@ -16,6 +16,9 @@ from llm_tco.ledger import Ledger
 from llm_tco.money import Money, money
 from llm_tco.serving.fleet import Fleet
 
+_FITS: Final = 1e-12
+"""Share by which a load may exceed the capacity and still fit: rounding errors must not ask for a server more."""
+
 _ROUNDING: Final = 1e-9
 """Share of the requests that a slice cut at the capacity may leave over by rounding errors."""
 
@@ -62,10 +65,14 @@ class SpillOver(Composable):
         return {"local": self.local, "overflow": self.overflow}
 
     def level(self, demand: Demand) -> FloatArray:
-        """Give the capacity of the fleet as a multiple of the demand's mean load, shape `(..., T + 1)`."""
+        """Give the capacity of the fleet as a multiple of the demand's mean load, shape `(..., T + 1)`.
+
+        Where the capacity is above the peak it is a level beyond the peak.
+        """
         plan = self.fleet.size(demand.tagged("local"))
-        offered, room = np.broadcast_arrays(plan.offered, plan.room)
-        return np.asarray(np.divide(room, offered, out=np.full(offered.shape, np.inf), where=offered > 0))
+        offered, room = np.broadcast_arrays(plan.offered, plan.room * (1.0 + _FITS))
+        level = np.divide(room, offered, out=np.full(offered.shape, np.inf), where=offered > 0)
+        return np.asarray(np.minimum(level, 2.0 * demand.load.peak))
 
     def parts(self, demand: Demand) -> dict[str, Demand]:
         """Say which requests take each route."""

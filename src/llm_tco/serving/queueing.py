@@ -5,10 +5,8 @@ servers of one queue, so that a request waits only while none is free. The load 
 number of busy slots, in Erlangs.
 
 Sources: A. K. Erlang, Solution of some problems in the theory of probabilities of
-significance in automatic telephone exchanges, 1917 (M/M/c); H. Sakasegawa, An approximation
-formula L_q ≃ α·ρ^β/(1 − ρ), Annals of the Institute of Statistical Mathematics 29, 1977;
-A. O. Allen, Probability, Statistics, and Queueing Theory, 2nd edition, 1990 (the
-Allen–Cunneen approximation).
+significance in automatic telephone exchanges, 1917 (M/M/c); A. O. Allen, Probability,
+Statistics, and Queueing Theory, 2nd edition, 1990 (the Allen–Cunneen approximation).
 """
 
 from __future__ import annotations
@@ -23,12 +21,11 @@ from llm_tco._fields import FloatArray, Number, column, number
 from llm_tco.errors import InvalidValueError
 
 BoolArray = npt.NDArray[np.bool_]
-EXACT_SLOTS: Final = 4_096
-"""Slots up to which the probability of waiting is Erlang's; beyond, Sakasegawa's."""
 _MANY: Final = 64
 """Slots from which an empty M/M/c queue is as likely as an empty M/M/∞ one, to 1e-13."""
 _HALVINGS: Final = 48
-_TINY: Final = 1e-300
+_TERMS: Final = 64
+_NEGLIGIBLE: Final = 1e-20
 _DIGITS: Final = 9
 
 
@@ -78,8 +75,8 @@ class WaitTarget:
 def erlang_c(slots: FloatArray, load: FloatArray) -> FloatArray:
     """Give the probability that a request must wait in an M/M/c queue.
 
-    It is exact up to `EXACT_SLOTS` slots: B(k) = a·B(k−1) / (k + a·B(k−1)) from B(0) = 1 on,
-    and C = c·B / (c − a·(1 − B)). Beyond, it is Sakasegawa's ρ^(√(2(c+1)) − 1).
+    C = c·B / (c − a·(1 − B)) with the blocking probability 1/B = Σ_j c·(c − 1)···(c − j + 1) / a^j,
+    a sum of some multiples of √c terms, which is exact for any number of slots.
 
     Args:
         slots: Slots c, whole numbers of at least 1.
@@ -89,15 +86,18 @@ def erlang_c(slots: FloatArray, load: FloatArray) -> FloatArray:
         The probability, 0 to 1; 1 where the load is not below the slots.
     """
     slots, load = np.broadcast_arrays(np.asarray(slots, float), np.asarray(load, float))
-    exact = slots <= EXACT_SLOTS
-    blocked = np.ones(slots.shape)
-    for count in range(1, int(np.max(slots, initial=0.0, where=exact)) + 1):
-        part = load * blocked
-        blocked = np.where(count <= slots, part / (count + part), blocked)
-    queued = slots * blocked / np.maximum(slots - load * (1.0 - blocked), _TINY)
-    ratio = np.minimum(load / slots, 1.0)
-    waiting = np.where(exact, queued, ratio ** (np.sqrt(2.0 * (slots + 1.0)) - 1.0))
-    return np.where(load < slots, waiting, 1.0)
+    within = (load > 0) & (load < slots)
+    count, busy = np.where(within, slots, 1.0)[..., None], np.where(within, load, 0.5)[..., None]
+    total, term, first = np.ones(count.shape), np.ones(count.shape), 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        # A term that overflows stands for a probability of 0, so that its sum is done as well.
+        while ((term > total * _NEGLIGIBLE) & np.isfinite(total)).any():
+            left = count - first - np.arange(_TERMS)
+            terms = np.where(left > 0, term * np.cumprod(np.maximum(left, 0.0) / busy, axis=-1), 0.0)
+            total, term, first = total + terms.sum(axis=-1, keepdims=True), terms[..., -1:], first + _TERMS
+    blocked = 1.0 / total[..., 0]
+    waiting = slots * blocked / np.where(within, slots - load * (1.0 - blocked), 1.0)
+    return np.where(within, waiting, (load > 0).astype(np.float64))
 
 
 def mean_wait_s(
@@ -159,17 +159,6 @@ def wait_percentile_s(
     return np.where(waiting > 1.0 - percentile, longer, 0.0)
 
 
-def sakasegawa_wait_s(slots: FloatArray, load: FloatArray, service_s: FloatArray) -> FloatArray:
-    """Give Sakasegawa's closed form of the mean wait in an M/M/c queue; see `mean_wait_s`.
-
-    W = S · ρ^(√(2(c+1)) − 1) / (c · (1 − ρ)). It is exact for one slot.
-    """
-    slots, ratio = np.asarray(slots, float), np.asarray(load, float) / slots
-    with np.errstate(divide="ignore"):
-        wait = service_s * ratio ** (np.sqrt(2.0 * (slots + 1.0)) - 1.0) / (slots * (1.0 - np.minimum(ratio, 1.0)))
-    return np.where(ratio < 1.0, wait, np.inf)
-
-
 def idle_probability(slots: int, utilisation: FloatArray) -> FloatArray:
     """Give the probability that none of the slots of an M/M/c queue is busy.
 
@@ -210,45 +199,22 @@ def replicas_for(
         Whole numbers, of the same shape; the least ones where nothing is busy.
     """
     load = np.asarray(busy * slots, float)
-    if (load > EXACT_SLOTS).any():
-        many = _many_replicas_for(target, load, slots, service_s, least)
-        found = np.where(load > EXACT_SLOTS, many, np.where(load > 0, np.nan, least))
-    else:
-        found = np.where(load > 0, np.nan, least)
-    blocked, count = np.ones(load.shape), 0
-    while np.isnan(found).any():
-        count += 1
-        part = load * blocked
-        blocked = part / (count + part)
-        if count % slots:
-            continue
-        waiting = count * blocked / np.maximum(count - load * (1.0 - blocked), _TINY)
-        kept = target.met(waiting, np.asarray(float(count)), load, service_s) & (count >= least * slots)
-        found = np.where(np.isnan(found) & kept, count / slots, found)
-    return found
+    low = np.maximum(np.floor(busy), least - 1.0)  # too few, or fewer than are needed anyhow
+    high, step = low + 1.0, 1.0
+    while not (kept := _kept(target, high, slots, load, service_s)).all():
+        low, step = np.where(kept, low, high), 2.0 * step
+        high = np.where(kept, high, high + step)
+    while (apart := high - low > 1.0).any():
+        middle = np.where(apart, np.floor((low + high) / 2.0), high)
+        kept = _kept(target, middle, slots, load, service_s)
+        low, high = np.where(apart & ~kept, middle, low), np.where(apart & kept, middle, high)
+    return np.where(load > 0, high, least)
 
 
-def _many_replicas_for(
-    target: WaitTarget, load: FloatArray, slots: int, service_s: FloatArray, least: FloatArray
-) -> FloatArray:
-    """Do the same by halving with Sakasegawa's closed form, for what is too large to count up."""
-    low = np.maximum(np.floor(load / slots), least - 1.0)  # too few
-    high = np.maximum(np.ceil(2.0 * load / slots), least) + 1.0
-    for _ in range(_HALVINGS):
-        enough = _closed(target, high * slots, load, service_s)
-        if enough.all():
-            break
-        high = np.where(enough, high, 2.0 * high)
-    while (high - low > 1.0).any():
-        middle = np.floor((low + high) / 2.0)
-        enough = _closed(target, middle * slots, load, service_s)
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return high
-
-
-def _closed(target: WaitTarget, slots: FloatArray, load: FloatArray, service_s: FloatArray) -> BoolArray:
-    ratio = np.minimum(load / np.maximum(slots, 1.0), 1.0)
-    return target.met(ratio ** (np.sqrt(2.0 * (slots + 1.0)) - 1.0), slots, load, service_s)
+def _kept(target: WaitTarget, replicas: FloatArray, slots: int, load: FloatArray, service_s: FloatArray) -> BoolArray:
+    """Say where so many replicas keep a wait; without load, or beyond what can be counted, any do."""
+    count = np.maximum(replicas * slots, 1.0)
+    return target.met(erlang_c(count, load), count, load, service_s) | (load <= 0) | ~np.isfinite(load)
 
 
 def load_for(target: WaitTarget, replicas: FloatArray, slots: int, service_s: FloatArray) -> FloatArray:
