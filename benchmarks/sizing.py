@@ -8,6 +8,7 @@ and the ratio says what broadcasting gains over a thousand calls. Absolute times
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import statistics
 import time
@@ -15,8 +16,11 @@ import time
 import numpy as np
 
 from llm_tco import load_catalog
+from llm_tco.catalog.models import Throughput
+from llm_tco.serving.candidates import Hardware, Task, candidates_of
 from llm_tco.serving.estimate import Group, estimate_throughput, rates
 from llm_tco.serving.memory import fit
+from llm_tco.serving.selection import choose
 
 CARDS = ("h100-80gb-sxm", "h200-141gb-sxm", "b200-sxm", "a100-80gb-sxm", "l40s", "rtx-4090", "rtx-pro-6000-server")
 MODELS = (
@@ -60,10 +64,24 @@ def main() -> None:
     def memory():
         return fit(models["llama-3.3-70b"], "fp8", card, gpus=np.array(count), context_tokens=1_900)
 
+    machines = [Hardware(name=key, gpu=gpu, gpus=COUNTS, price_per_gpu_hour="2 USD") for key, gpu in gpus.items()]
+    candidates = candidates_of(machines, models.values(), {"vllm": FORMATS})[:1_000]
+    load = {"requests_per_month": 1e7, "input_tokens": 1_500, "output_tokens": 400}
+    tasks = [Task(name="chat", **load, least_parameters=7e9, tpot_s=0.05)]
+    given = {"currency": "USD", "on": datetime.date(2026, 11, 23), "records": catalog.all(Throughput)}
+
+    def chosen():
+        return choose(tasks, candidates, **given)
+
     found = together()
     one = call(alone)
     print(f"one option                              {one * 1e3:8.2f} ms")
-    for label, function in (("estimated", together), ("largest batch within 50 ms", with_batches), ("memory", memory)):
+    for label, function in (
+        ("estimated", together),
+        ("largest batch within 50 ms", with_batches),
+        ("memory", memory),
+        ("chosen from, within 50 ms", chosen),
+    ):
         seconds = call(function, 5)
         print(
             f"{len(combinations)} combinations, {label:26s} {seconds * 1e3:8.1f} ms, {one * 1e3 / seconds:6.0f} × one by one"

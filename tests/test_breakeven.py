@@ -18,6 +18,7 @@ from llm_tco.components.capital import Purchase
 from llm_tco.components.power import Power
 from llm_tco.components.router import Route, Router
 from llm_tco.demand import Workload
+from llm_tco.financing import FinancialTerms, Lease, Loan, Tax
 from llm_tco.ledger import Ledger
 from llm_tco.money import Money
 from llm_tco.testing import strategies as own
@@ -65,7 +66,8 @@ def brute_force(result, high):
     for volume in range(1, high + 1):
         workload = attrs.evolve(result.workload, requests_per_month=volume)
         options = {name: option.component for name, option in result.options.items()}
-        terms = {"discount_rate": result.terms.discount_rate, "lens": result.terms.lens}
+        stated = result.terms
+        terms = {"discount_rate": stated.discount_rate, "lens": stated.lens, "finance": stated.finance}
         one = compare(options, workload, result.timeline, currency="CNY", **terms)
         (a, first), (b, second) = one.options.items()
         able = tuple(option.name for option in (first, second) if option.feasible)
@@ -104,6 +106,29 @@ def test_every_crossing_of_step_and_saw_curves_equals_brute_force(size, price, f
 
     assert found.within == ()
     assert expand(found, 120) == brute_force(result, 120)
+
+
+@given(
+    st.integers(2, 12),
+    st.integers(100, 3_000),
+    st.integers(1, 60),
+    st.sampled_from([{}, {"tax": Tax(rate=0.4)}, {"tax": Tax(rate=0.9, depreciation="at_once")}]),
+    st.sampled_from([{}, {"loan": Loan(apr=0.02, months=36)}, {"lease": Lease(apr=0.5, months=60)}]),
+    st.sampled_from([{}, *({"price_basis": "real", "inflation_rate": rate} for rate in (0.3, -0.9))]),
+    st.floats(0.0, 0.5),
+)
+def test_crossings_equal_brute_force_under_any_terms(size, price, fee, tax, means, basis, rate):
+    """Loans, leases, taxes and inflation move crossings, and none is lost."""
+    salvage = None if price % 2 else f"{price / 4} CNY"
+    local = Purchase(box(size, f"{price} CNY"), life_years=1, salvage=salvage)
+    workload = Workload(requests_per_month=10, input_tokens=1, output_tokens=1, growth_per_year=0.9)
+    finance = FinancialTerms(**tax, **means, **basis)
+    result = run(
+        {"a": local, "b": request_price(fee)}, 60, workload, Timeline(date(2026, 12, 1), 15),
+        discount_rate=rate, finance=finance,
+    )  # fmt: skip
+
+    assert expand(result.break_even("a", "b").by_volume, 60) == brute_force(result, 60)
 
 
 @given(st.integers(3, 40), st.integers(1, 60), st.integers(1, 30), st.floats(0.1, 0.9))
@@ -281,12 +306,17 @@ def changed(draw):
     st.lists(st.integers(1, 10**6), min_size=2, max_size=8),
     st.floats(0.0, 0.5),
     st.sampled_from(["full", "marginal"]),
+    st.sampled_from([{}, {"tax": Tax(rate=0.4)}, {"loan": Loan(apr=0.3, months=12)}]),
 )
-def test_cost_never_falls_as_the_volume_rises_where_a_ledger_is_sure_of_it(component, workload, volumes, rate, lens):
+def test_cost_never_falls_as_the_volume_rises_where_a_ledger_is_sure_of_it(
+    component, workload, volumes, rate, lens, finance
+):
     """The search leaves a piece out only where this law proves that it holds no crossing."""
     timeline = Timeline(date(2026, 12, 1), 30)
     workload = attrs.evolve(workload, requests_per_month=np.array(sorted(volumes), dtype=float))
-    option = compare({"o": component}, workload, timeline, currency="CNY", discount_rate=rate, lens=lens)["o"]
+    finance = FinancialTerms(**finance)
+    terms = {"discount_rate": rate, "lens": lens, "finance": finance}
+    option = compare({"o": component}, workload, timeline, currency="CNY", **terms)["o"]
 
     costs = np.broadcast_to(option.npv_cost, len(volumes))
     short = np.broadcast_to(option.unserved, (len(volumes), timeline.size))

@@ -460,3 +460,53 @@ def test_a_cache_repeats_the_quality_of_what_filled_it(rate, precision):
     assert np.isclose(right("asked_again")[0], 0.64)
     assert np.isclose(right("accepted")[0], 0.64 * (1 - rate * (1 - precision)))
     assert np.isclose(right("accepted")[1], 0.1 + 2.0 * (1 - rate))
+
+
+def prompt_price(write="1.25"):
+    """Make a price of 1 for input, a tenth for reads and five quarters for writes."""
+    return own.TokenPrice(
+        provider="p", model="m", currency="CNY", input=1, output=0, cached_input="0.1", cache_write={"5m": write},
+        source=own.SOURCE,
+    )  # fmt: skip
+
+
+@given(RATIO, st.floats(0.0, 1.0), st.sampled_from(["1.25", "2.0"]))
+def test_a_prompt_cache_before_an_api_pays_from_its_break_even_rate_on(share, rate, write):
+    """Law 56, read from ledgers: the saving is prefix × (hit rate × (write − read) − (write − input))."""
+    api = ApiUsage(prompt_price(write))
+    demand = TEAM.on(TIMELINE)
+    break_even = float(break_even_hit_rate(1.0, 0.1, float(write)))
+
+    cost = cny(PromptCache(api, prefix_share=share, hit_rate=rate, ttl="5m"), demand)
+    at_break_even = cny(PromptCache(api, prefix_share=share, hit_rate=break_even, ttl="5m"), demand)
+
+    base = cny(api, demand)
+    saving = base * share * (rate * (float(write) - 0.1) - (float(write) - 1.0))
+    assert np.allclose(base - cost, saving, atol=1e-9)
+    assert np.allclose(at_break_even, base)
+
+
+def test_the_case_for_a_prompt_cache_finds_its_break_even_rate():
+    """The same reading as for a semantic cache: 21.7 % of the requests."""
+    api = ApiUsage(prompt_price())
+    cache = PromptCache(api, prefix_tokens=400, hit_rate=0.1, ttl="5m")
+    result = compare({"plain": api, "cached": cache}, TEAM, TIMELINE, currency="CNY")
+
+    case = cache_case(result, "cached", instead_of="plain")
+
+    assert case.saving < 0
+    assert np.isclose(case.break_even_hit_rate, 0.25 / 1.15)
+    assert case.roi is None
+
+
+def test_a_write_whose_price_is_unknown_leaves_an_option_unpriced():
+    """Unknown is not free; a provider that bills no write apart is said to."""
+    price = attrs.evolve(prompt_price(), cache_write={})
+
+    cached = PromptCache(ApiUsage(price), prefix_share=0.5, hit_rate=0.5)
+    plain_writes = attrs.evolve(cached, writes_billed_apart=False)
+
+    assert cached.cost(TEAM.on(TIMELINE)).unpriced
+    ledger = plain_writes.cost(TEAM.on(TIMELINE))
+    assert not ledger.unpriced
+    assert np.isclose(ledger.amounts("CNY")[1], 50_000 * 500 * (0.75 + 0.25 * 0.1) / 1e6)

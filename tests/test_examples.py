@@ -183,3 +183,36 @@ def test_cash_loan_and_lease_by_hand():
     for name, flows in (("cash", buying - shield), ("loan", loan - shield), ("lease", lease)):
         assert np.isclose(options[name]["npv_cost"], flows @ discounted, rtol=1e-9)
         assert np.allclose(options[name]["cash"], flows, atol=1e-6)
+
+
+def test_the_rules_of_the_router_example():
+    """Shares by task and tokens, by hand: 0.03475 a request by the table of the documents, 0.03325 by their code."""
+    options = run("router-rules.toml")["options"]
+    requests = 50_000 * 12
+    stated = 0.25 * 0.001 + 0.30 * 0.005 + 0.40 * 0.02 + 0.05 * 0.5
+    coded = 0.25 * 0.001 + 0.40 * 0.005 + 0.30 * 0.02 + 0.05 * 0.5
+
+    assert np.isclose(options["stated"]["cost_per_request"], stated)
+    assert np.isclose(options["coded"]["cost_per_request"], coded)
+    right = 0.25 * 0.90 + 0.30 * 0.80 + 0.40 * 0.88 + 0.05 * 0.95
+    assert np.isclose(options["stated"]["quantities"]["right answers"], requests * right)
+    assert options["stated"]["quantities"]["under-served requests"] == 0
+    assert np.isclose(options["coded"]["quantities"]["under-served requests"], requests * 0.10)
+    assert np.isclose(options["always-cloud"]["tco"], requests * 0.5)
+
+
+def test_the_caches_that_lose():
+    """A cache of 700 a month saves 76.61; a prefix read by 10 % costs 14.58 more, by 60 % 47.52 less."""
+    options = run("cache-that-loses.toml")["options"]
+    plain = 50_000 * (2_000 * 0.20 + 300 * 0.80) / 1e6 * 7.2
+
+    def prompt(hit_rate):
+        prefix = 1_500 * (hit_rate * 0.02 + (1 - hit_rate) * 0.25)
+        return 50_000 * (500 * 0.20 + prefix + 300 * 0.80) / 1e6 * 7.2
+
+    assert np.isclose(options["plain"]["monthly"], plain)
+    assert np.isclose(options["semantic"]["monthly"], plain * (1 - 0.35 * 0.95) + 700)
+    assert np.isclose(options["prompt-rarely"]["monthly"] - plain, 14.58)
+    assert np.isclose(options["prompt-often"]["monthly"] - plain, -47.52)
+    assert np.isclose(options["prompt-rarely"]["monthly"], prompt(0.10))
+    assert np.isclose(options["prompt-often"]["monthly"], prompt(0.60))

@@ -21,7 +21,7 @@ from llm_tco.components.risk import CapitalCharge, ExpansionDelay, ExpectedLoss,
 from llm_tco.components.tax import ValueAddedTax
 from llm_tco.demand import Workload
 from llm_tco.errors import DoubleCountError, InvalidValueError
-from llm_tco.testing import laws
+from llm_tco.testing import laws, mixes
 from llm_tco.testing import strategies as own
 from llm_tco.timeline import Timeline
 
@@ -39,7 +39,7 @@ def test_every_kind_of_single_cost_is_drawn():
     """The shared check leaves no kind out but the combinators, which have laws of their own."""
     combinators = {"stack", "scaled", "delayed", "limited", "escalated", "router", "semantic_cache"}
     combinators |= {"commitment", "discounted", "volume_discount"}
-    drawn = {name for name in vars(own) if isinstance(getattr(own, name), type)}
+    drawn = {name for module in (own, mixes) for name, value in vars(module).items() if isinstance(value, type)}
 
     assert {kind.__name__ for kind in llm_tco_components() if kind.kind not in combinators} <= drawn
 

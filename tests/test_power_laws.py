@@ -27,6 +27,8 @@ CASES = {
     case["id"]: case
     for case in json.loads((Path(__file__).parent / "reference" / "published_hardware_cases.json").read_text("utf-8"))
 }
+WEEKS = own.hourly_loads().map(lambda loads: tuple(round(load, 6) for load in loads)).filter(any)
+"""Weeks whose hours have a load that can be told from none."""
 MONTH = Timeline(date(2026, 1, 1), 1)
 SECONDS = 730 * 3600
 """Seconds of a month."""
@@ -77,7 +79,7 @@ def empty_queue(slots, used):
 
 
 @given(
-    own.hourly_loads(),
+    WEEKS,
     st.integers(1, 5),
     st.floats(0.01, 3.0),
     st.floats(0.0, 1.0),
@@ -103,7 +105,7 @@ def test_energy_is_the_sum_over_the_hours(loads, count, volume, lift, slots, sle
     assert np.isclose(kwh_of(power, at(volume * SECONDS, hourly_load=loads)), expected, rtol=1e-9)
 
 
-@given(own.hourly_loads(), st.integers(1, 4), st.floats(0.01, 3.0), st.booleans(), st.integers(1, 12))
+@given(WEEKS, st.integers(1, 4), st.floats(0.01, 3.0), st.booleans(), st.integers(1, 12))
 def test_money_is_the_sum_over_the_minutes(loads, count, volume, curved, month):
     """Law 41: with bands by hour and season, money equals a loop over the minutes of the week."""
     winter = Band(name="winter", price_per_kwh="2 CNY", start="21:15", end="22:00", months=(12, 1, 2))
@@ -196,7 +198,7 @@ def test_electricity_keeps_the_laws_of_components(data, fleet, demand):
     laws.component(data.draw(own.powers(fleet)), demand)
 
 
-@given(own.hourly_loads(), st.floats(0.1, 2.0))
+@given(WEEKS, st.floats(0.1, 2.0))
 def test_draws_give_what_each_gives_alone(loads, volume):
     """Law 73: a row of a batch of watts, prices and overheads is the scalar run."""
     watts, prices, pues = np.array([310.0, 400.0]), np.array([0.5, 0.9]), np.array([1.1, 1.6])
@@ -213,6 +215,22 @@ def test_draws_give_what_each_gives_alone(loads, volume):
         alone = cost(watts[row], prices[row], pues[row], band)
         for unit in alone.units:
             assert np.array_equal(batch.amounts(unit)[row], alone.amounts(unit))
+
+
+@given(own.workloads(), st.floats(0.0, 5.0))
+def test_the_slices_of_a_cut_have_the_loads_of_the_whole(workload, level):
+    """Law 66b: in every hour what lies below a level and what lies above are the whole load."""
+    demand = workload.on(MONTH)
+    parts = demand.cut(np.full(MONTH.size, level))
+    shares = demand.load.shape.shares
+
+    hourly = [part.requests[..., None] * part.load.levels for part in parts]
+    assert np.allclose(sum(hourly), demand.requests[..., None] * demand.load.levels, rtol=1e-9)
+    for part, loads in zip(parts, hourly, strict=True):
+        assert np.allclose((loads * shares).sum(axis=-1), part.requests, rtol=1e-9)
+        assert np.allclose(
+            part.load.levels.max(axis=-1)[..., 1:] * part.requests[1:], (part.load.peak * part.requests)[1:]
+        )
 
 
 def test_a_charge_for_the_highest_power_counts_the_busiest_hour():

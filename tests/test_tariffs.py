@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_tco.catalog.catalog import Catalog
 from llm_tco.catalog.reading import read_toml, records_of
 from llm_tco.catalog.tariffs import Band, Tariff
+from llm_tco.components.kinds import llm_tco_components
 from llm_tco.errors import InvalidValueError
+from llm_tco.scenario import read_scenario
+from llm_tco.schema import scenario_schema
 from llm_tco.testing import records
 from llm_tco.testing.strategies import SOURCE
 from llm_tco.timeline import Timeline
@@ -186,3 +190,63 @@ def test_bands_of_different_months_may_share_hours():
     one = tariff(band(months=(1, 2)), band(months=(7, 8), price_per_kwh="0.30 CNY"))
 
     assert hours_of_july(one).tolist() == [112, 0, 56]
+
+
+def test_a_scenario_states_tariffs_sites_and_waits():
+    """Everything of a fleet and of its electricity can stand in a file."""
+    text = """
+    currency = "CNY"
+    start = 2026-12-01
+    months = 12
+    workload = { requests_per_month = 100_000, input_tokens = 500, output_tokens = 300 }
+
+    [fleets.box]
+    server = "node"
+    throughput = "measured"
+    slots = 16
+    wait = { max_wait_s = 1, percentile = 0.95, service_cv = 1.5 }
+    standby = 1
+    reliability = { failures_per_year = 0.5, repair_hours = 48, switch_over_s = 30, availability = 0.99 }
+    site = { servers_per_rack = 4, power_budget_w = 4_000 }
+    power_cap = { share_of_power = 0.8, share_of_speed = 0.95 }
+
+    [servers.node]
+    gpu = "card"
+    idle_w = 100
+    loaded_w = 200
+    peak_w = 400
+    source = { title = "x", checked = 2026-01-01 }
+
+    [throughputs.measured]
+    gpu = "card"
+    model = "m"
+    quantisation = "q"
+    output_tokens_per_s = 100
+    source = { title = "x", checked = 2026-01-01 }
+
+    [tariffs.city]
+    price_per_kwh = "0.80 CNY"
+    timezone = "Asia/Shanghai"
+    source = { title = "x", checked = 2026-01-01 }
+    bands = [{ name = "valley", price_per_kwh = "0.43 CNY", start = "23:00", end = "07:00", months = [1, 2] }]
+
+    [options.local]
+    costs = [
+      { kind = "power", fleet = "box", tariff = "city", pue = 1.3, sleep_w = 20, sleep_after_minutes = 30 },
+      { kind = "purchase", fleet = "box", price = "1 CNY", life_years = 3, lead_months = 2 },
+    ]
+    """
+    scenario = read_scenario(read_toml(text), title="x.toml", catalog=Catalog((), components=llm_tco_components()))
+    power = scenario.options["local"].parts[0]
+    properties = scenario_schema(Catalog((), components=llm_tco_components()))["$defs"]
+
+    assert power.tariff.bands[0].months == (1, 2)
+    assert power.fleet.wait.percentile == 0.95
+    assert power.fleet.site.servers_per_rack == 4
+    assert power.states.loaded_w == 200
+    assert {"Band", "PowerCap", "Reliability", "Site", "WaitTarget"} <= properties.keys()
+    assert properties["Band"]["properties"]["months"] == {
+        "type": "array",
+        "items": {"type": "integer"},
+        "description": "Months of the calendar in which it holds, 1 to 12; all unless said otherwise.",
+    }

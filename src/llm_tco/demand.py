@@ -15,7 +15,7 @@ from llm_tco.loadshape import FLAT, HourOfWeek, Load, LoadShape, Peak
 from llm_tco.timeline import Timeline
 from llm_tco.units import MONTHS_PER_YEAR
 
-__all__ = ["Demand", "Lengths", "Part", "Stream", "Workload", "check_shares"]
+__all__ = ["Demand", "Lengths", "Stream", "Workload", "WorkloadPart", "check_shares"]
 
 
 def _by_month(value: object, attribute: attrs.Attribute[Any]) -> FloatArray:
@@ -275,7 +275,7 @@ def check_shares(shares: Mapping[str, Number], field: str = "shares") -> None:
         raise InvalidValueError(field, f"must sum to 1, got {plain(worst)}")
 
 
-def _check_lengths(holder: Workload | Part, *, stated: bool = True) -> None:
+def _check_lengths(holder: Workload | WorkloadPart, *, stated: bool = True) -> None:
     """Refuse lengths that are stated twice or, unless parts state them, not at all."""
     means = (holder.input_tokens, holder.output_tokens)
     if holder.lengths is not None:
@@ -287,7 +287,7 @@ def _check_lengths(holder: Workload | Part, *, stated: bool = True) -> None:
             raise InvalidValueError(name, "is missing; give the mean of both kinds of token, or lengths")
 
 
-def _lengths_of(holder: Workload | Part) -> Lengths:
+def _lengths_of(holder: Workload | WorkloadPart) -> Lengths:
     if holder.lengths is not None:
         return holder.lengths
     assert holder.input_tokens is not None and holder.output_tokens is not None  # noqa: PT018 - checked at the door
@@ -301,7 +301,7 @@ def _to_tags(value: Sequence[str], attribute: attrs.Attribute[Any]) -> tuple[str
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Part:
+class WorkloadPart:
     """Some of the requests of a workload, such as those of one task.
 
     Attributes:
@@ -327,6 +327,11 @@ class Part:
 
     def __attrs_post_init__(self) -> None:
         _check_lengths(self)
+
+
+def _check_parts(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, Mapping) or not all(isinstance(part, WorkloadPart) for part in value.values()):
+        raise InvalidValueError(attribute.name, f"must map names to parts of the workload, got {value!r}")
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -362,7 +367,7 @@ class Workload:
     peak_to_mean: Number | None = number(ge=1, default=None, optional=True)
     hourly_load: tuple[float, ...] | None = None
     required_quality: Number | None = number(ge=0, le=1, default=None, optional=True)
-    parts: Mapping[str, Part] = attrs.field(factory=dict)
+    parts: Mapping[str, WorkloadPart] = attrs.field(factory=dict, validator=_check_parts)
 
     def __attrs_post_init__(self) -> None:
         _check_lengths(self, stated=not self.parts)

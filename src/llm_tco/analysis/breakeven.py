@@ -72,7 +72,7 @@ class VolumeSearch:
     _grid: list[int] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._rising = bool(np.all(np.greater_equal(self.terms.discount_rate, 0)))
+        self._rising = bool(np.all(np.greater_equal(self.terms.nominal_rate, 0)))
         self._evaluate([self.low, self.high])
         if self._smooth:
             self._grid = _cut(self.low, self.high, SMOOTH_PARTS)

@@ -84,8 +84,8 @@ def answers_of(option: Option) -> Answers:
     def share(unit: str) -> Number | None:
         if unit not in option.ledger.units:
             return None
-        total = summed(option.ledger.amounts(unit))
-        return as_float(np.divide(total, requests, out=np.zeros(np.broadcast_shapes(total.shape, requests.shape)), where=requests > 0))  # fmt: skip
+        total, asked = np.broadcast_arrays(summed(option.ledger.amounts(unit)), requests)
+        return as_float(np.divide(total, asked, out=np.zeros(asked.shape), where=asked > 0))
 
     right: FloatArray | None = option.ledger.amounts(RIGHT_ANSWERS) if RIGHT_ANSWERS in option.ledger.units else None
     per_right = None

@@ -10,6 +10,7 @@ from llm_tco.components.base import Component
 from llm_tco.demand import Demand
 from llm_tco.errors import MismatchError, OverflowedError
 from llm_tco.finance.discounting import discount_factors, monthly_rate, over_time
+from llm_tco.finance.rates import inflated_rate
 from llm_tco.financing import FinancialTerms
 from llm_tco.ledger import Ledger
 from llm_tco.lines import Basis
@@ -53,6 +54,12 @@ class Terms:
     def rate_per_month(self) -> FloatArray:
         """Effective monthly discount rate, shape `(...)`; per month."""
         return monthly_rate(self.discount_rate)
+
+    @property
+    def nominal_rate(self) -> Number:
+        """Effective annual rate at which nominal amounts are discounted: inflation goes on top of a real rate."""
+        inflation = self.finance.inflation_rate
+        return self.discount_rate if inflation is None else inflated_rate(self.discount_rate, inflation)
 
     def present_value(self, amounts: FloatArray) -> FloatArray:
         """Discount amounts of shape `(..., T + 1)` to the day of purchase, shape `(...)`.

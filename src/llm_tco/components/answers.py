@@ -72,7 +72,8 @@ def stated(ledger: Ledger, asked: Demand, ways: Sequence[tuple[str, Stated, Dema
         ways: Name, statement, demand of each way, and the share of its answers that is
             kept: the others are asked again elsewhere.
     """
-    idle = np.divide(ledger.unserved, asked.requests, out=np.zeros(np.shape(ledger.unserved + asked.requests)), where=asked.requests > 0)  # fmt: skip
+    unserved, requests = np.broadcast_arrays(ledger.unserved, asked.requests)
+    idle = np.divide(unserved, requests, out=np.zeros(requests.shape), where=requests > 0)
     named = [(name, way) for name, way, _, _ in ways]
 
     def total(each: Callable[[Stated, Demand, Number], FloatArray]) -> FloatArray:

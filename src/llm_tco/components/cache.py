@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from llm_tco._fields import FloatArray, Number, choice, column, is_a, number, text
-from llm_tco.components.answers import ANSWER_SECONDS, CATEGORY, RIGHT_ANSWERS, holds
+from llm_tco.components.answers import ANSWER_SECONDS, CATEGORY, RIGHT_ANSWERS, UNDER_SERVED, holds
 from llm_tco.components.base import Component, Composable, monthly
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
@@ -158,11 +158,13 @@ class SemanticCache(Composable):
         return attrs.evolve(combined, smooth=combined.smooth or curved, rising=combined.rising and not curved)
 
     def _answers(self, demand: Demand, hits: Demand, ledger: Ledger) -> Ledger:
-        """Count the right answers that hits repeat: those that the component would give to the same requests."""
+        """Count what hits repeat: the answers that the component would give to the same requests."""
         again = self.inner.cost(hits)
-        lines = []
-        if holds(ledger, RIGHT_ANSWERS):
-            lines.append(self.line(CATEGORY, RIGHT_ANSWERS, again.amounts(RIGHT_ANSWERS), item=RIGHT_ANSWERS))
+        lines = [
+            self.line(CATEGORY, unit, again.amounts(unit), item=unit)
+            for unit in (RIGHT_ANSWERS, UNDER_SERVED)
+            if holds(ledger, unit)
+        ]
         if holds(ledger, ANSWER_SECONDS):
             if self.latency_s is None:
                 raise InvalidValueError("latency_s", "is missing: what stands behind the cache states its own")

@@ -10,11 +10,12 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from llm_tco._fields import Number, choice, is_a, number, text, to_number
+from llm_tco._fields import Number, choice, is_a, number, text
 from llm_tco.components.base import Component, Composable
 from llm_tco.components.router import Route, check_routes, hand_out, with_fee
 from llm_tco.demand import Demand, Stream
 from llm_tco.errors import InvalidValueError, suggest
+from llm_tco.finance.discounting import real_array
 from llm_tco.ledger import Ledger
 from llm_tco.money import Money, money
 
@@ -234,12 +235,17 @@ def score_quantiles(scores: npt.ArrayLike, *, parts: int = 100) -> tuple[tuple[f
 
     Args:
         scores: The scores of requests, shape `(n,)`.
-        parts: Rows at most, beside the first.
+        parts: Rows at most, beside the first; with as many different scores or fewer, every one is a row.
     """
-    values = np.sort(np.ravel(np.asarray([to_number(one, "scores") for one in np.ravel(np.asarray(scores)).tolist()])))
-    levels = np.unique(np.quantile(values, np.linspace(0.0, 1.0, parts + 1), method="inverted_cdf"))
-    shares = np.searchsorted(values, levels, side="right") / values.size
-    below = levels[0] - (levels[-1] - levels[0] or 1.0) * 1e-9  # below the lowest score there is none
+    levels, counts = np.unique(real_array(scores, "scores"), return_counts=True)
+    if not levels.size:
+        raise InvalidValueError("scores", "must hold at least one score")
+    seen = np.cumsum(counts)
+    shares = seen / seen[-1]
+    below = np.nextafter(levels[0], -np.inf)  # below the lowest score there is none
+    if levels.size > parts:
+        rows = np.unique(np.searchsorted(shares, np.arange(1, parts + 1) / parts - 1e-12))
+        levels, shares = levels[rows], shares[rows]
     return ((float(below), 0.0), *zip(levels.tolist(), shares.tolist(), strict=True))
 
 

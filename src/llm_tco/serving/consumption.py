@@ -14,7 +14,7 @@ from llm_tco.serving.fleet import FleetPlan
 from llm_tco.units import SECONDS_PER_HOUR, WATTS_PER_KILOWATT
 
 
-@attrs.define(eq=False)
+@attrs.frozen(eq=False)
 class Consumption:
     """What a fleet draws in each month, with the overhead of the facility.
 

@@ -158,6 +158,7 @@ class FleetPlan:
         steps: dict[Hashable, FloatArray] = {(fleet, "installed"): self.installed, (fleet, "active"): self.active}
         if fleet.limited:
             steps[fleet, "overloaded"] = self.overloaded
+            steps[fleet, "carrying"] = self.carrying
         return Ledger(
             timeline=self.demand.timeline,
             lines=lines,

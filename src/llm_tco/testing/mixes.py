@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from hypothesis import strategies as st
 
 from llm_tco.components.answers import Quality
@@ -100,7 +101,10 @@ def caches(draw: st.DrawFn, inner: st.SearchStrategy[Component] | None = None, c
         )
         least = draw(st.floats(0.0, 5_000.0))
         # An API may state several times-to-live of cache writes, and then needs the word of one.
-        ttl = next(iter(behind.rows[0].cache_write)) if isinstance(behind, ApiUsage) else None
+        ttl = None
+        if isinstance(behind, ApiUsage):
+            ttl = next(iter(behind.rows[0].cache_write))
+            behind = attrs.evolve(behind, cached_share=0.0)  # the cache in front says what is read
         return PromptCache(
             behind,
             **prefix,

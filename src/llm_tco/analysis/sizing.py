@@ -1,0 +1,335 @@
+"""What the fleets of each option need: replicas, servers, memory, latency, power, and the next step.
+
+Everything is read from the plans that the costs of the options were computed from. Nothing is
+sized a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import attrs
+import numpy as np
+
+from llm_tco._fields import FloatArray
+from llm_tco.analysis.compare import Comparison
+from llm_tco.catalog.catalog import Catalog
+from llm_tco.catalog.models import Throughput
+from llm_tco.components.power import Power, states_of
+from llm_tco.demand import Demand
+from llm_tco.errors import InvalidValueError, LlmTcoError
+from llm_tco.money import Money
+from llm_tco.serving.consumption import Consumption
+from llm_tco.serving.estimate import Group
+from llm_tco.serving.fleet import BoolArray, Fleet, FleetPlan
+from llm_tco.serving.memory import fit
+from llm_tco.serving.quantisation import quantisation_of
+
+STEPS: Final = 3
+"""Next steps of a fleet that are looked for."""
+_LARGEST: Final = 2.0**40
+"""Requests a month up to which they are looked for."""
+_GB: Final = 1e9
+
+
+@attrs.frozen(kw_only=True)
+class ReplicaState:
+    """How one model stands on the GPUs of a replica, at the mean lengths of its requests.
+
+    Attributes:
+        tag: The route whose requests it serves; empty where the fleet serves one model.
+        model: Key of the model.
+        quantisation: Format of its weights.
+        gpu: Key of the GPU.
+        gpus: GPUs of a replica.
+        engine: Inference engine.
+        state: `"fits"`, `"does not fit"` or `"unknown"`.
+        note: Why, or what is left open; empty where nothing is.
+        estimate: Whether the throughput that the fleet counts with is an estimate.
+        weights_bytes: Memory of the weights. [B]
+        cache_bytes: Memory of the cache of the requests at once; of one where no engine is named. [B]
+        left_bytes: What weights, cache and the engine's own needs leave of the memory. [B]
+        batch: Requests that a replica serves at once.
+        ttft_s: Time to the first token of a prompt that waits for nobody, estimated. [s]
+        tpot_s: Time of a further token, estimated. [s]
+    """
+
+    tag: str
+    model: str
+    quantisation: str
+    gpu: str
+    gpus: int
+    engine: str
+    state: str
+    note: str = ""
+    estimate: bool = False
+    weights_bytes: float | None = None
+    cache_bytes: float | None = None
+    left_bytes: float | None = None
+    batch: int | None = None
+    ttft_s: float | None = None
+    tpot_s: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Step:
+    """A volume at which a fleet changes.
+
+    Attributes:
+        requests_per_month: The least requests a month, in the busiest month of the fleet, at which it does.
+        servers: Servers that it takes; None where the fleet is full instead, and more goes unserved.
+    """
+
+    requests_per_month: int
+    servers: int | None
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class FleetSize:
+    """What a fleet does in an option.
+
+    Attributes:
+        option: Name of the option.
+        fleet: Name of the fleet.
+        server: Key of the server.
+        requests: Requests of each month that reach the fleet, shape `(T,)`.
+        replicas: Replicas that the peak of each month needs, shape `(T,)`.
+        servers: Servers that are switched on, shape `(T,)`.
+        utilisation: Mean share of their capacity that is busy, shape `(T,)`.
+        peak_utilisation: The same in the busiest hour, shape `(T,)`.
+        unserved: Requests that nobody carries, shape `(T,)`.
+        kwh: Energy at the servers, without the overhead of the facility, shape `(T,)`; None where the
+            server states no watts. [kWh]
+        peak_kw: Highest power at the servers in any month; None as above. [kW]
+        power_note: Why there is no power; empty where there is.
+        models: How each model stands on a replica.
+        steps: The next volumes at which a server more is needed, or the fleet is full.
+        notes: Limits that were met.
+    """
+
+    option: str
+    fleet: str
+    server: str
+    requests: FloatArray
+    replicas: FloatArray
+    servers: FloatArray
+    utilisation: FloatArray
+    peak_utilisation: FloatArray
+    unserved: FloatArray
+    kwh: FloatArray | None
+    peak_kw: float | None
+    power_note: str
+    models: tuple[ReplicaState, ...]
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def unserved_share(self) -> float:
+        """Share of the requests of all months that nobody carries."""
+        total = float(self.requests.sum())
+        return float(self.unserved.sum()) / total if total else 0.0
+
+    @property
+    def carries(self) -> bool:
+        """Whether every model fits and every request is served."""
+        return not self.unserved.any() and all(model.state != "does not fit" for model in self.models)
+
+
+def fleet_sizes(comparison: Comparison, catalog: Catalog) -> tuple[FleetSize, ...]:
+    """Read what the fleets of each option need.
+
+    Args:
+        comparison: The options, evaluated.
+        catalog: Where GPUs and models are looked up.
+
+    Raises:
+        InvalidValueError: The workload holds draws.
+    """
+    found = []
+    for name in comparison:
+        loads = comparison[name].ledger.loads
+        fleets = [(fleet, load.demand) for fleet, load in loads.items() if isinstance(fleet, Fleet)]
+        for fleet, demand in sorted(fleets, key=lambda pair: pair[0].name):
+            found.append(_size(name, fleet.size(demand), catalog))
+    return tuple(found)
+
+
+def _size(option: str, plan: FleetPlan, catalog: Catalog) -> FleetSize:
+    size = plan.demand.timeline.size
+
+    def months(amounts: FloatArray) -> FloatArray:
+        if np.ndim(amounts) > 1:
+            raise InvalidValueError("workload", "holds draws; a sizing is read from one workload without them")
+        return np.broadcast_to(amounts, size)[1:].astype(float)
+
+    fleet = plan.fleet
+    kwh, peak_kw, why = None, None, ""
+    try:
+        # No money is read: the price is there because an energy bill has one.
+        states = states_of(Power(fleet, price_per_kwh=Money(0.0, "USD"), pue=1.0))
+        use = Consumption(plan, states, 1.0)
+        kwh, peak_kw = months(use.kwh), float(np.max(use.peak_kw[..., 1:]))
+    except InvalidValueError as error:
+        why = str(error)
+    return FleetSize(
+        option=option,
+        fleet=fleet.name,
+        server=fleet.server.key,
+        requests=months(plan.demand.requests),
+        replicas=months(plan.replicas),
+        servers=months(plan.active),
+        utilisation=months(plan.utilisation),
+        peak_utilisation=months(plan.peak_utilisation),
+        unserved=months(plan.unserved),
+        kwh=kwh,
+        peak_kw=peak_kw,
+        power_note=why,
+        models=tuple(_models(fleet, plan.demand, catalog)),
+        steps=next_steps(fleet, plan.demand),
+        notes=tuple(state.note for state in plan.limits),
+    )
+
+
+def _models(fleet: Fleet, demand: Demand, catalog: Catalog) -> Iterator[ReplicaState]:
+    if isinstance(fleet.throughput, Throughput):
+        yield replica_state(fleet.throughput, demand, catalog, slots=fleet.slots)
+        return
+    for tag, throughput in fleet.throughput.items():
+        yield replica_state(throughput, demand.where(tag), catalog, slots=fleet.slots, tag=tag)
+
+
+def replica_state(
+    throughput: Throughput, demand: Demand, catalog: Catalog, *, slots: int | None = None, tag: str = ""
+) -> ReplicaState:
+    """Say how a model stands on the GPUs of a replica, at the mean lengths of its requests.
+
+    Args:
+        throughput: What the fleet counts with.
+        demand: The requests.
+        catalog: Where the GPU and the model are looked up.
+        slots: Requests that a replica serves at once; without it those of the record, else as many as
+            memory and engine allow.
+        tag: The route whose requests they are.
+
+    Returns:
+        The state; `"unknown"` with the reason where a record or a figure is missing.
+    """
+    words: dict[str, Any] = {
+        "tag": tag,
+        "model": throughput.model,
+        "quantisation": throughput.quantisation,
+        "gpu": throughput.gpu,
+        "gpus": throughput.gpus,
+        "engine": throughput.engine,
+        "estimate": throughput.estimate,
+    }
+    requests = float(np.sum(demand.requests))
+    if requests <= 0:
+        return ReplicaState(**words, state="unknown", note="it gets no requests")
+    prompt = float(np.sum(demand.input_tokens)) / requests
+    answer = max(float(np.sum(demand.output_tokens)) / requests, 1.0)
+    if not throughput.engine:
+        return _by_memory(words, throughput, catalog, prompt + answer)
+    try:
+        group = Group.of(
+            catalog.gpu(throughput.gpu),
+            catalog.model(throughput.model),
+            quantisation_of(throughput.quantisation),
+            engine=throughput.engine,
+            gpus=throughput.gpus,
+        )
+        at_once = slots if slots is not None else throughput.concurrency
+        found = group.rates(prompt, answer, None if at_once is None else np.asarray(at_once, float))
+    except LlmTcoError as error:
+        return ReplicaState(**words, state="unknown", note=str(error))
+    weights, sequence = (
+        float(group.columns.weights[0]),
+        float(group.columns.cache_bytes(np.asarray(prompt + answer))[0]),
+    )
+    room, batch = float(found.room_bytes[0]), float(found.batch[0])
+    state, note = "fits", ""
+    if found.too_long.any():
+        state = "does not fit"
+        note = f"a request of {prompt + answer:,.0f} tokens is longer than the {group.columns.context[0]:,.0f} it takes"
+    elif batch < 1:
+        state, note = "does not fit", f"{(sequence - room) / _GB:.1f} GB are missing for one request"
+    elif at_once is not None and batch < float(np.max(at_once)):
+        state, note = "does not fit", f"{batch:,.0f} of the {float(np.max(at_once)):,.0f} requests at once fit"
+    served = batch >= 1
+    return ReplicaState(
+        **words,
+        state=state,
+        note=note,
+        weights_bytes=weights,
+        cache_bytes=batch * sequence,
+        left_bytes=room - batch * sequence,
+        batch=int(batch),
+        ttft_s=float(found.ttft_s[0]) if served else None,
+        tpot_s=float(found.tpot_s[0]) if served else None,
+    )
+
+
+def _by_memory(words: dict[str, Any], throughput: Throughput, catalog: Catalog, length: float) -> ReplicaState:
+    """Say whether one request fits, where no engine is named on which more would depend."""
+    try:
+        gpu, model = catalog.gpu(throughput.gpu), catalog.model(throughput.model)
+        found = fit(model, throughput.quantisation, gpu, gpus=throughput.gpus, context_tokens=length)
+    except LlmTcoError as error:
+        return ReplicaState(**words, state="unknown", note=str(error))
+    return ReplicaState(
+        **words,
+        state="fits" if found.fits else "does not fit",
+        note="no latency: the throughput names no engine" if found.fits else str(found),
+        weights_bytes=float(found.weights_bytes),
+        cache_bytes=float(found.sequence_bytes),
+        left_bytes=float(found.room_bytes - found.sequence_bytes),
+    )
+
+
+def next_steps(fleet: Fleet, demand: Demand, *, count: int = STEPS) -> tuple[Step, ...]:
+    """Find the next volumes at which a fleet needs a server more, or at which a limited one is full.
+
+    The whole demand is scaled; a volume is that of its busiest month, in whole requests.
+
+    Args:
+        fleet: The fleet.
+        demand: The demand that it carries now.
+        count: Steps to look for.
+
+    Returns:
+        Steps with rising volumes; none where there are no requests, or none is found below 2^40.
+    """
+    now = float(np.max(demand.requests))
+    if now <= 0:
+        return ()
+
+    def at(requests: FloatArray) -> FleetPlan:
+        return fleet.size(demand.scaled(requests / now))
+
+    if fleet.limited:
+        reached = _least(lambda requests: np.asarray((at(requests).unserved > 0).any(axis=-1)), 1.0, np.ones(1))
+        return tuple(Step(requests_per_month=int(one), servers=None) for one in reached if np.isfinite(one))
+    wanted = float(np.max(fleet.size(demand).active[..., 1:])) + np.arange(1.0, count + 1.0)
+    reached = _least(
+        lambda requests: np.asarray(at(requests).active[..., 1:].max(axis=-1) >= wanted), now, np.ones(count)
+    )
+    return tuple(
+        Step(requests_per_month=int(one), servers=int(np.ceil(servers)))
+        for one, servers in zip(reached, wanted, strict=True)
+        if np.isfinite(one)
+    )
+
+
+def _least(holds: Callable[[FloatArray], BoolArray], start: float, shape: FloatArray) -> FloatArray:
+    """Give the least whole number of requests at which something holds from there on, infinite where none is found."""
+    low, high = np.zeros_like(shape), np.maximum(np.ceil(start), 1.0) * shape
+    found = holds(high)
+    while not found.all() and high.max() < _LARGEST:
+        low, high = np.where(found, low, high), np.where(found, high, high * 2.0)
+        found = holds(high)
+    while (high - low > 1.0).any():
+        middle = np.floor((low + high) / 2.0)
+        there = holds(np.maximum(middle, 1.0))
+        low, high = np.where(there, low, np.maximum(middle, low)), np.where(there, middle, high)
+    return np.where(found, high, np.inf)

@@ -1,0 +1,211 @@
+"""Sizings and choices as plain data, and as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from llm_tco._fields import FloatArray
+from llm_tco.analysis.sizing import FleetSize, ReplicaState
+from llm_tco.report.listing import Listing
+from llm_tco.serving.candidates import Candidate
+from llm_tco.serving.selection import Choice, Offer
+
+_GB: Final = 1e9
+_SHOWN: Final = 3
+"""Offers and reasons of a task that a terminal shows; JSON holds all of them."""
+
+
+def size_document(title: str, sizes: Sequence[FleetSize]) -> dict[str, Any]:
+    """Lay sizings out as plain data: every month of every fleet."""
+    return {"title": title, "carries": all(size.carries for size in sizes), "fleets": [_fleet(size) for size in sizes]}
+
+
+def _fleet(size: FleetSize) -> dict[str, Any]:
+    return {
+        "option": size.option,
+        "fleet": size.fleet,
+        "server": size.server,
+        "carries": size.carries,
+        "requests": _numbers(size.requests),
+        "replicas": _numbers(size.replicas),
+        "servers": {**_ends(size.servers), "by_month": _numbers(size.servers)},
+        "utilisation": {**_ends(size.utilisation), "by_month": _numbers(size.utilisation)},
+        "peak_utilisation": float(size.peak_utilisation.max()),
+        "unserved_share": size.unserved_share,
+        "unserved": _numbers(size.unserved),
+        "kwh": None if size.kwh is None else _numbers(size.kwh),
+        "peak_kw": size.peak_kw,
+        "power_note": size.power_note,
+        "models": [_model(model) for model in size.models],
+        "next_steps": [{"requests_per_month": step.requests_per_month, "servers": step.servers} for step in size.steps],
+        "notes": list(size.notes),
+    }
+
+
+def _model(model: ReplicaState) -> dict[str, Any]:
+    names = (
+        "tag", "model", "quantisation", "gpu", "gpus", "engine", "state", "note", "estimate", "weights_bytes",
+        "cache_bytes", "left_bytes", "batch", "ttft_s", "tpot_s",
+    )  # fmt: skip
+    return {name: getattr(model, name) for name in names}
+
+
+def _numbers(amounts: FloatArray) -> list[float]:
+    return [float(one) for one in amounts]
+
+
+def _ends(amounts: FloatArray) -> dict[str, float]:
+    return {"first": float(amounts[0]), "last": float(amounts[-1]), "peak": float(amounts.max())}
+
+
+def render_sizes(title: str, sizes: Sequence[FleetSize]) -> RenderableType:
+    """Lay sizings out for a terminal."""
+    rows = [
+        {
+            "fleet": f"{size.option}: {size.fleet}",
+            "replicas": _span(size.replicas),
+            "servers": _span(size.servers),
+            "busy": f"{float(np.mean(size.utilisation)):.1%}, peak {float(size.peak_utilisation.max()):.1%}",
+            "kwh": None if size.kwh is None else f"{float(size.kwh.mean()):,.0f}",
+            "peak_kw": None if size.peak_kw is None else f"{size.peak_kw:,.2f}",
+            "unserved": f"{size.unserved_share:.2%}" if size.unserved.any() else "none",
+            "next": _next(size),
+        }
+        for size in sizes
+    ]
+    headings = {
+        "fleet": "fleet", "replicas": "replicas", "servers": "servers", "busy": "busy", "kwh": "kWh a month",
+        "peak_kw": "peak kW", "unserved": "unserved", "next": "next at requests a month",
+    }  # fmt: skip
+    models = [
+        {
+            "fleet": f"{size.option}: {size.fleet}" + (f" ({model.tag})" if model.tag else ""),
+            "model": f"{model.model} {model.quantisation} on {model.gpus} × {model.gpu}",
+            "rate": "estimated" if model.estimate else "measured or stated",
+            "state": model.state if not model.note else f"{model.state}; {model.note}",
+            "memory": None if model.weights_bytes is None else f"{(model.weights_bytes + (model.cache_bytes or 0)) / _GB:,.1f}",
+            "left": None if model.left_bytes is None else f"{model.left_bytes / _GB:,.1f}",
+            "batch": model.batch,
+            "ttft": None if model.ttft_s is None else f"{model.ttft_s:.2f}",
+            "tpot": None if model.tpot_s is None else f"{model.tpot_s * 1e3:,.0f}",
+        }
+        for size in sizes
+        for model in size.models
+    ]  # fmt: skip
+    columns = {
+        "fleet": "fleet", "model": "model", "rate": "throughput", "memory": "GB", "left": "GB left",
+        "batch": "at once", "ttft": "TTFT s", "tpot": "TPOT ms", "state": "state",
+    }  # fmt: skip
+    notes = [Text(f"{size.option}: {size.fleet}: {note}") for size in sizes for note in size.notes]
+    notes += [Text(f"{size.option}: {size.fleet}: no power: {size.power_note}") for size in sizes if size.power_note]
+    if not sizes:
+        return Text("No option has a fleet: nothing to size.")
+    return Group(
+        Listing(title=f"{title}: what the fleets need", rows=rows, columns=headings).table(),
+        Text(""),
+        Listing(title="On one replica, at mean lengths (times are estimates)", rows=models, columns=columns).table(),
+        *notes,
+    )
+
+
+def _span(amounts: FloatArray) -> str:
+    first, last, peak = (f"{one:,.6g}" for one in _ends(amounts).values())
+    if first == last == peak:
+        return first
+    return f"{first} to {last}" + ("" if peak in (first, last) else f", peak {peak}")
+
+
+def _next(size: FleetSize) -> str:
+    return ", ".join(
+        f"{step.requests_per_month:,}: {'full' if step.servers is None else step.servers}" for step in size.steps
+    )
+
+
+def choice_document(title: str, choices: Sequence[Choice]) -> dict[str, Any]:
+    """Lay choices out as plain data: every offer and every refusal of every task."""
+    return {
+        "title": title,
+        "tasks": [
+            {
+                "task": choice.task.name,
+                "currency": choice.currency,
+                "best": None if choice.best is None else _words(choice.best.candidate),
+                "offers": [_offer(offer) for offer in choice.offers],
+                "reasons": choice.reasons,
+                "refused": [
+                    {**_words(refusal.candidate), "kind": refusal.kind, "reason": refusal.reason}
+                    for refusal in choice.refused
+                ],
+            }
+            for choice in choices
+        ],
+    }
+
+
+def _words(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "model": candidate.model.key,
+        "quantisation": candidate.quantisation,
+        "engine": candidate.engine,
+        "hardware": candidate.hardware.name,
+        "gpu": candidate.hardware.gpu.key,
+        "gpus": candidate.gpus,
+    }
+
+
+def _offer(offer: Offer) -> dict[str, Any]:
+    names = (
+        "cost_per_month", "servers", "servers_at_low", "replicas", "utilisation", "batch", "generated_per_s",
+        "ttft_s", "tpot_s", "memory_left_bytes", "score", "basis",
+    )  # fmt: skip
+    return {**_words(offer.candidate), **{name: getattr(offer, name) for name in names}}
+
+
+def render_choices(title: str, choices: Sequence[Choice]) -> RenderableType:
+    """Lay choices out for a terminal: the cheapest of each task, and why the rest was refused."""
+    offers = [_row(choice, offer) for choice in choices for offer in choice.offers[:_SHOWN]]
+    offers += [
+        {**dict.fromkeys(_OFFERS), "task": choice.task.name, "model": "none"} for choice in choices if not choice.offers
+    ]
+    reasons = []
+    for choice in choices:
+        for kind, count in list(choice.reasons.items()):
+            example = next(refusal for refusal in choice.refused if refusal.kind == kind)
+            said = f"{example.candidate}: {example.reason}"
+            reasons.append({"task": choice.task.name, "reason": kind, "refused": count, "such as": said})
+    currency = choices[0].currency if choices else ""
+    tables: list[RenderableType] = [
+        Listing(title=f"{title}: the cheapest first, {currency} a month", rows=offers, columns=_OFFERS).table()
+    ]
+    if reasons:
+        heads = {"task": "task", "reason": "reason", "refused": "refused", "such as": "such as"}
+        tables += [Text(""), Listing(title="Refused", rows=reasons, columns=heads).table()]
+    return Group(*tables)
+
+
+_OFFERS: Final = {
+    "task": "task", "model": "model", "where": "on", "cost": "a month", "servers": "servers",
+    "busy": "busy", "batch": "at once", "ttft": "TTFT s", "tpot": "TPOT ms", "basis": "rates",
+}  # fmt: skip
+
+
+def _row(choice: Choice, offer: Offer) -> dict[str, Any]:
+    one = offer.candidate
+    more = f" ({offer.servers_at_low})" if offer.servers_at_low != offer.servers else ""
+    return {
+        "task": choice.task.name,
+        "model": f"{one.model.key} {one.quantisation}",
+        "where": f"{one.hardware.name}: {one.engine} on {one.gpus} × {one.hardware.gpu.key}",
+        "cost": f"{offer.cost_per_month:,.0f}",
+        "servers": f"{offer.servers}{more}",
+        "busy": f"{offer.utilisation:.1%}",
+        "batch": offer.batch,
+        "ttft": f"{offer.ttft_s:.2f}",
+        "tpot": f"{offer.tpot_s * 1e3:,.0f}",
+        "basis": offer.basis,
+    }
