@@ -510,3 +510,16 @@ def test_a_write_whose_price_is_unknown_leaves_an_option_unpriced():
     ledger = plain_writes.cost(TEAM.on(TIMELINE))
     assert not ledger.unpriced
     assert np.isclose(ledger.amounts("CNY")[1], 50_000 * 500 * (0.75 + 0.25 * 0.1) / 1e6)
+
+
+@given(own.fleets(), own.workloads(), RATIO, RATIO)
+def test_own_servers_save_the_time_of_prefill(fleet, workload, share, rate):
+    """Busy hours fall by what need not be computed, and by nothing else."""
+    demand = workload.on(TIMELINE)
+    cached = PromptCache(Purchase(fleet, life_years=3), prefix_share=share, hit_rate=rate).applied(demand)
+    unlimited = attrs.evolve(fleet, count=None)
+
+    before, after = (unlimited.size(one).busy_hours for one in (demand, cached))
+
+    saved = prefill_hours_saved(fleet.throughput, cached)
+    assert np.allclose(before - after, saved, rtol=1e-6, atol=1e-9 * (1 + before.max()))

@@ -75,7 +75,7 @@ FLOORS = [
     {"usage.history"},
     {"analysis.crossings", "analysis.hulls", "analysis.routing", "analysis.terms"},
     {"analysis.breakeven", "analysis.frontier", "analysis.pieces"},
-    {"analysis.resampling"},
+    {"analysis.resampling", "analysis.shares"},
     {"analysis.compare"},
     {"analysis.caches", "analysis.mixes", "analysis.sizing"},
     {"analysis.optimise"},
@@ -98,7 +98,7 @@ LIBRARIES = {
     "click": {"cli", "commands", "commands.catalogs", "commands.scenarios", "commands.sizing"},
     "jinja2": {"report.proposal"},
     "babel": {"report.proposal"},
-    "scipy": {"analysis.optimise"},
+    "scipy": {"analysis.shares"},
 }
 
 

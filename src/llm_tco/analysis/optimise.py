@@ -8,28 +8,18 @@ cut where the program would use them, until the best mix that was evaluated is c
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
 import numpy as np
 
-from llm_tco._fields import FloatArray
 from llm_tco.analysis.compare import Comparison, Option
 from llm_tco.analysis.mixes import Answers, answers_of
-from llm_tco.analysis.pieces import (
-    MAX_POINTS,
-    NARROW,
-    SECONDS,
-    Pieces,
-    Setting,
-    ShareCurve,
-    Wrap,
-    check_fleets_apart,
-)
+from llm_tco.analysis.pieces import Setting, ShareCurve, Wrap, check_fleets_apart
+from llm_tco.analysis.shares import Limits, ShareSearch, scipy_or_fail
 from llm_tco.analysis.terms import Terms
-from llm_tco.components.answers import RIGHT_ANSWERS
+from llm_tco.components.answers import ANSWER_SECONDS, RIGHT_ANSWERS
 from llm_tco.components.base import Component
 from llm_tco.components.router import Route, Router
 from llm_tco.demand import Demand
@@ -38,18 +28,10 @@ from llm_tco.finance.discounting import summed
 from llm_tco.money import Money
 from llm_tco.serving.fleet import Fleet
 
-ROUNDS: Final = 400
-"""Times at which pieces are cut at most."""
-_SOLVER: Final = 1e-6
-"""Relative error of the solver, which is taken off its bound."""
 _ROUNDING: Final = 1e-9
 """Relative error up to which figures are equal."""
-_POLISHED: Final = 20
-"""Times at which pieces around the best mix are cut."""
-_INFEASIBLE: Final = 2
-"""The solver's number for a program without a solution."""
-_CORNERS: Final = 5
-"""Routes in use up to which all corners of their pieces are tried."""
+_JUST: Final = 1e-6
+"""Relative distance from a limit up to which it binds."""
 
 Alternatives = Route | Sequence[Route]
 """A route, or several of which one is used: the same servers in other numbers, for one."""
@@ -94,35 +76,6 @@ class Mix:
         return answers_of(self.option)
 
 
-@attrs.frozen(kw_only=True)
-class Limits:
-    """What a mix must keep, as sums over the horizon; None where nothing is asked.
-
-    Attributes:
-        right: Right answers at least.
-        seconds: Answer-seconds at most.
-    """
-
-    right: float | None = None
-    seconds: float | None = None
-
-    @property
-    def rows(self) -> list[tuple[str, float, float]]:
-        """Unit, least and greatest amount of each."""
-        found = []
-        if self.right is not None:
-            found.append((RIGHT_ANSWERS, self.right, np.inf))
-        if self.seconds is not None:
-            found.append((SECONDS, -np.inf, self.seconds))
-        return found
-
-    def kept(self, unit: str, amount: FloatArray) -> np.ndarray:
-        """Say whether amounts of a unit are within the limit, up to rounding errors."""
-        least, most = next((low, high) for name, low, high in self.rows if name == unit)
-        slack = _ROUNDING * np.abs(least if np.isfinite(least) else most)
-        return np.asarray((amount >= least - slack) & (amount <= most + slack))
-
-
 def cheapest_mix(
     routes: Mapping[str, Alternatives],
     demand: Demand,
@@ -159,10 +112,10 @@ def cheapest_mix(
         MismatchError: The costs of the routes do not add up to the cost of the mix.
         ModuleNotFoundError: The solver is not installed.
     """
-    _scipy()  # says at once what is missing
+    scipy_or_fail()  # says at once what is missing
     if not gap > 0:
         raise InvalidValueError("gap", f"must be more than 0, got {gap}")
-    units = {RIGHT_ANSWERS: min_quality, SECONDS: max_mean_latency_s}
+    units = {RIGHT_ANSWERS: min_quality, ANSWER_SECONDS: max_mean_latency_s}
     setting = Setting(
         demand=demand,
         terms=terms,
@@ -178,9 +131,17 @@ def cheapest_mix(
         right=None if min_quality is None else min_quality * requests,
         seconds=None if max_mean_latency_s is None else max_mean_latency_s * requests,
     )
-    search = _Search(_allowed(routes, max_latency_s), setting, limits)
+    base = setting.read(None, 1.0)
+    curves = [
+        ShareCurve(name, route, setting, base, place)
+        for name, alternatives in _allowed(routes, max_latency_s).items()
+        for place, route in alternatives
+    ]
+    check_fleets_apart(curves)
+    search = ShareSearch(curves, limits)
+    _check_sums(search, setting)
     search.run(gap)
-    return search.mix(list(routes))
+    return _mix(search, setting, list(routes))
 
 
 def cheapest_mix_of(
@@ -229,19 +190,6 @@ def cheapest_mix_of(
 
 def _unchanged(router: Component) -> Component:
     return router
-
-
-def _scipy() -> Any:
-    """Import the solver."""
-    try:
-        import scipy.optimize  # type: ignore[import-untyped]  # scipy ships no types
-        import scipy.sparse  # type: ignore[import-untyped]
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "the cheapest mix is found by a solver of scipy, which is not installed: pip install llm-tco[optimise]",
-            name=error.name,
-        ) from None
-    return scipy
 
 
 def _allowed(routes: Mapping[str, Alternatives], max_latency_s: float | None) -> dict[str, list[tuple[int, Route]]]:
@@ -296,230 +244,58 @@ def _put(component: Any, path: tuple[str | int, ...], other: Component) -> Any:
     return attrs.evolve(component, **{step: _put(getattr(component, step), rest, other)})
 
 
-@attrs.frozen(eq=False)
-class _Use:
-    """A route in use: which curve, from which piece, and its share."""
+def _mix(search: ShareSearch, setting: Setting, names: Sequence[str]) -> Mix:
+    """Evaluate the best mix as a whole, and describe it."""
+    curves, best = search.curves, search.best
+    option = _option(search, setting, best)
+    cost = float(np.asarray(option.npv_cost))
+    binding = []
+    for word, unit, limit in (
+        ("quality", RIGHT_ANSWERS, search.limits.right),
+        ("latency", ANSWER_SECONDS, search.limits.seconds),
+    ):
+        if limit is not None and np.isclose(search.total(unit, best), limit, rtol=_JUST, atol=0.0):
+            binding.append(word)
+    return Mix(
+        shares={curves[number].name: share for number, share in best.items()},
+        chosen={curves[number].name: curves[number].place for number in best},
+        option=option,
+        cost=cost,
+        lower_bound=min(search.bound, cost),
+        servers=_servers(option),
+        alone={name: search.alone(name) for name in names},
+        binding=tuple(binding),
+        unproven=tuple(dict.fromkeys(curve.name for curve in curves if not curve.sure)),
+    )
 
-    curve: int
-    low: float
-    high: float
-    share: float
-    exact: bool
+
+def _option(search: ShareSearch, setting: Setting, mix: Mapping[int, float]) -> Option:
+    """Evaluate a mix as a whole."""
+    uses = {search.curves[number]: share for number, share in mix.items()}
+    routes = {curve.name: attrs.evolve(curve.route, share=share) for curve, share in uses.items()}
+    component = setting.wrap(Router(routes, fee_per_request=setting.fee_per_request, name=setting.name))
+    ledger = setting.terms.ledger(component, setting.demand)
+    return Option(name="cheapest mix", component=component, demand=setting.demand, terms=setting.terms, ledger=ledger)
 
 
-@attrs.define(eq=False)
-class _Search:
-    """Curves, the best mix among evaluated ones, and the bound."""
+def _check_sums(search: ShareSearch, setting: Setting) -> None:
+    """Refuse costs that are no sum over the routes, as nothing would be proven.
 
-    allowed: Mapping[str, list[tuple[int, Route]]]
-    setting: Setting
-    limits: Limits
-    curves: list[ShareCurve] = attrs.field(init=False, factory=list)
-    group: list[str] = attrs.field(init=False, factory=list)
-    place: list[int] = attrs.field(init=False, factory=list)
-    best: dict[int, float] = attrs.field(init=False, factory=dict)
-    cost: float = attrs.field(init=False, default=np.inf)
-    bound: float = attrs.field(init=False, default=-np.inf)
-    base: Any = attrs.field(init=False, default=None)
-
-    def __attrs_post_init__(self) -> None:
-        self.base = self.setting.read(None, 1.0)
-        for name, routes in self.allowed.items():
-            for place, route in routes:
-                self.curves.append(ShareCurve(name, route, self.setting, self.base))
-                self.group.append(name)
-                self.place.append(place)
-        check_fleets_apart(self.curves)
-        self._check_sum()
-        for number in range(len(self.curves)):
-            self._try({number: np.ones(1)})
-
-    def run(self, gap: float) -> None:
-        """Cut pieces where the solver would use them until the gap is closed."""
-        for _ in range(ROUNDS):
-            bound, uses = self._solve(self.limits)
-            self.bound = max(self.bound, bound)
-            self._corners(uses)
-            if self.cost - self.bound <= gap * abs(self.cost):
-                break
-            if not self._refine(uses):
-                break
-        self._polish()
-        if not self.best:
-            raise InfeasibleError(f"no mix was found that {self._asked}, and none was proven not to exist")
-
-    @property
-    def _asked(self) -> str:
-        words = {RIGHT_ANSWERS: "reaches the quality", SECONDS: "answers as fast as"}
-        asked = [words[unit] for unit, _, _ in self.limits.rows]
-        return (
-            f"carries the whole load and {' and '.join(asked)} that is asked for" if asked else "carries the whole load"
-        )
-
-    def _polish(self) -> None:
-        """Move the best mix to the ends of the pieces that it lies in, such as servers that are just full."""
-        for _ in range(_POLISHED):
-            uses = []
-            for number, share in self.best.items():
-                pieces = self.curves[number].pieces()
-                place = int(np.searchsorted(pieces.low, share, side="right")) - 1
-                low, high = float(pieces.low[place]), float(pieces.high[place])
-                uses.append(_Use(number, low, high, share, bool(pieces.exact[place])))
-            if not self._refine(uses):
-                return
-            self._corners(uses)
-
-    def _refine(self, uses: Sequence[_Use]) -> bool:
-        """Cut the pieces in use on which the bound is not the cost; say whether there was one."""
-        cut = False
-        for use in uses:
-            curve = self.curves[use.curve]
-            wide = use.high - use.low > NARROW
-            if wide and not use.exact and curve.shares.size < MAX_POINTS:
-                curve.refine(np.array([use.low]), np.array([use.high]))
-                cut = True
-        return cut
-
-    def _corners(self, uses: Sequence[_Use]) -> None:
-        """Evaluate the mixes at the corners of the pieces in use, one route taking what the others leave."""
-        kinds = [np.unique([use.low, use.share, use.high] if len(uses) <= _CORNERS else [use.share]) for use in uses]
-        for rest in range(len(uses)):
-            others = [kind for place, kind in enumerate(kinds) if place != rest]
-            mixes = np.array(list(itertools.product(*others)), dtype=np.float64)
-            left = 1.0 - mixes.sum(axis=-1)
-            left = np.where(np.abs(left) <= NARROW, 0.0, left)
-            columns = list(np.insert(mixes, rest, left, axis=-1)[(left >= 0) & (left <= 1)].T)
-            self._try({one.curve: column for one, column in zip(uses, columns, strict=True)})
-
-    def _try(self, mixes: Mapping[int, FloatArray]) -> None:
-        """Evaluate mixes of some curves, shares of shape `(mixes,)` each, and keep the cheapest that is allowed."""
-        places = {number: self.curves[number].at(shares) for number, shares in mixes.items()}
-
-        def total(base: float, values: Mapping[int, FloatArray]) -> FloatArray:
-            # A route without requests is left out.
-            used = (np.where(mixes[number] > 0, values[number][place], 0.0) for number, place in places.items())
-            return base + sum(used, np.zeros(()))
-
-        costs = total(float(self.base.cost), {number: self.curves[number].costs for number in places})
-        allowed = np.logical_and.reduce([self.curves[number].able[place] for number, place in places.items()])
-        for unit, _, _ in self.limits.rows:
-            amounts = {number: self.curves[number].amounts[unit] for number in places}
-            allowed &= self.limits.kept(unit, total(float(self.base.quantities[unit]), amounts))
-        costs = np.where(allowed, costs, np.inf)
-        if costs.size and costs.min() < self.cost:
-            chosen = int(costs.argmin())
-            self.cost = float(costs[chosen])
-            self.best = {number: float(shares[chosen]) for number, shares in mixes.items() if shares[chosen] > 0}
-
-    def _solve(self, limits: Limits) -> tuple[float, list[_Use]]:
-        """Give the lower bound that the pieces prove, and what the solver uses of them."""
-        base = float(self.base.cost)
-        pieces = self._cheap_enough([curve.pieces() for curve in self.curves])
-        known = abs(self.cost) if np.isfinite(self.cost) else max(float(np.abs(one.cost).max(initial=0.0)) for one in pieces)  # fmt: skip
-        scale = max(known, _ROUNDING)
-        sums = {unit: float(amount) for unit, amount in self.base.quantities.items()}
-        result = _solved(pieces, self.group, limits, scale, sums)
-        if result.status == _INFEASIBLE:
-            self._refuse(limits)
-        if result.x is None:
-            raise InfeasibleError(f"the solver found no mix: {result.message}")
-        bound = base + (result.mip_dual_bound - _SOLVER) * scale
-        picked = np.round(result.x[: result.x.size // 2]).astype(bool)
-        inside = result.x[result.x.size // 2 :]
-        owner = np.repeat(np.arange(len(pieces)), [one.low.size for one in pieces])
-        low, high = (np.concatenate([getattr(one, end) for one in pieces]) for end in ("low", "high"))
-        exact = np.concatenate([one.exact for one in pieces])
-        share = np.clip(low + inside, low, high)
-        uses = [
-            _Use(int(owner[one]), low[one], high[one], share[one], bool(exact[one])) for one in np.flatnonzero(picked)
-        ]
-        return bound, uses
-
-    def _cheap_enough(self, pieces: list[Pieces]) -> list[Pieces]:
-        """Leave out pieces that alone cost more than the best mix, where the others cost at least nothing."""
-        if any(np.any(one.cost < 0) for one in pieces):
-            return pieces
-        most = (self.cost - float(self.base.cost)) * (1.0 + _SOLVER)
-        return [one.where(one.cost <= most) for one in pieces]
-
-    def _refuse(self, limits: Limits) -> None:
-        if limits.rows:
-            self._solve(Limits())  # says so where the load itself is too much
-        raise InfeasibleError(
-            f"no mix {self._asked}. Add a route that does, or ask for less"
-            if limits.rows
-            else "no mix carries the whole load at known prices. Add a route that grows with its load, or more servers"
-        )
-
-    def mix(self, names: Sequence[str]) -> Mix:
-        """Evaluate the best mix as a whole, and describe it."""
-        option = self._option(self.best)
-        cost = float(np.asarray(option.npv_cost))
-        right, seconds = (option.ledger.amounts(unit) if unit in self.setting.units else None for unit in (RIGHT_ANSWERS, SECONDS))  # fmt: skip
-        binding = []
-        for word, amounts, limit in (("quality", right, self.limits.right), ("latency", seconds, self.limits.seconds)):
-            if amounts is not None and limit is not None and np.isclose(summed(amounts), limit, rtol=1e-6, atol=0.0):
-                binding.append(word)
-        return Mix(
-            shares={self.group[number]: share for number, share in self.best.items()},
-            chosen={self.group[number]: self.place[number] for number in self.best},
-            option=option,
-            cost=cost,
-            lower_bound=min(self.bound, cost),
-            servers=_servers(option),
-            alone={name: self._alone(name) for name in names},
-            binding=tuple(binding),
-            unproven=tuple(dict.fromkeys(curve.name for curve in self.curves if not curve.sure)),
-        )
-
-    def _option(self, uses: Mapping[int, float]) -> Option:
-        """Evaluate a mix as a whole: the shares by number of the curve."""
-        setting = self.setting
-        routes = {self.group[number]: attrs.evolve(self.curves[number].route, share=uses[number]) for number in uses}
-        component = setting.wrap(Router(routes, fee_per_request=setting.fee_per_request, name=setting.name))
-        ledger = setting.terms.ledger(component, setting.demand)
-        return Option(
-            name="cheapest mix", component=component, demand=setting.demand, terms=setting.terms, ledger=ledger
-        )
-
-    def _check_sum(self) -> None:
-        """Refuse costs that are no sum over the routes, as nothing would be proven.
-
-        The mix of all routes in equal shares shows it; that it may leave requests unserved does no harm.
-        """
-        first = [number for number, place in enumerate(self.place) if place == min(self._places(self.group[number]))]
-        even = {number: 1.0 / len(first) for number in first}
-        option = self._option(even)
-        parts = [(self.curves[number], self.curves[number].at(np.array([share]))[0]) for number, share in even.items()]
-        whole = {"cost": float(np.asarray(option.npv_cost))}
-        summed_up = {"cost": float(self.base.cost) + sum(float(curve.costs[place]) for curve, place in parts)}
-        for unit, _, _ in self.limits.rows:
-            whole[unit] = float(summed(option.ledger.amounts(unit)))
-            own = float(self.base.quantities[unit])
-            summed_up[unit] = own + sum(float(curve.amounts[unit][place]) for curve, place in parts)
-        for what, amount in whole.items():
-            if not np.isclose(amount, summed_up[what], rtol=_ROUNDING, atol=_ROUNDING):
-                raise MismatchError(
-                    f"in equal shares the mix has a sum of {amount:g} ({what}), and its routes by themselves one of "
-                    f"{summed_up[what]:g}. What stands in front of the router, or a tax, depends on all of them "
-                    "together, so that no bound can be proven. Compare a few mixes with it instead"
-                )
-
-    def _places(self, name: str) -> list[int]:
-        return [place for group, place in zip(self.group, self.place, strict=True) if group == name]
-
-    def _alone(self, name: str) -> float | None:
-        """Give the cost of a route that answers everything."""
-        found = []
-        for number, curve in enumerate(self.curves):
-            place = int(curve.at(np.ones(1))[0])
-            sums = {
-                unit: float(self.base.quantities[unit]) + curve.amounts[unit][place] for unit, _, _ in self.limits.rows
-            }
-            kept = all(self.limits.kept(unit, amount) for unit, amount in sums.items())
-            if self.group[number] == name and curve.able[place] and kept:
-                found.append(float(self.base.cost) + float(curve.costs[place]))
-        return min(found, default=None)
+    The mix of all routes in equal shares shows it; that it may leave requests unserved does no harm.
+    """
+    first = {curve.name: number for number, curve in reversed(list(enumerate(search.curves)))}
+    even = {number: 1.0 / len(first) for number in first.values()}
+    option = _option(search, setting, even)
+    whole: dict[str | None, float] = {None: float(np.asarray(option.npv_cost))}
+    whole.update({unit: float(summed(option.ledger.amounts(unit))) for unit in setting.units})
+    for unit, amount in whole.items():
+        parts = search.total(unit, even)
+        if not np.isclose(amount, parts, rtol=_ROUNDING, atol=_ROUNDING):
+            raise MismatchError(
+                f"in equal shares the mix has a sum of {amount:g} ({unit or setting.terms.currency}), and its routes "
+                f"by themselves one of {parts:g}. What stands in front of the router, or a tax, depends on all of "
+                "them together, so that no bound can be proven. Compare a few mixes with it instead"
+            )
 
 
 def _servers(option: Option) -> dict[str, float]:
@@ -529,47 +305,3 @@ def _servers(option: Option) -> dict[str, float]:
         if isinstance(fleet, Fleet):
             found[fleet.name] = found.get(fleet.name, 0.0) + float(fleet.size(load.demand).installed.max())
     return found
-
-
-def _solved(
-    pieces: Sequence[Pieces], group: Sequence[str], limits: Limits, scale: float, base: Mapping[str, float]
-) -> Any:
-    """Pick at most one piece of each route, and a share within it.
-
-    Variables are, for each piece, whether it is picked, and the share above its lower end.
-    """
-    scipy = _scipy()
-    low, high, cost, slope = (
-        np.concatenate([getattr(one, name) for one in pieces]) for name in ("low", "high", "cost", "slope")
-    )
-    count = low.size
-    if not count:
-        return scipy.optimize.OptimizeResult(x=None, status=_INFEASIBLE)
-    owner = np.repeat(np.arange(len(pieces)), [one.low.size for one in pieces])
-    names = list(dict.fromkeys(group))
-    of_group = np.array([names.index(name) for name in group])[owner]
-    index = np.arange(count)
-    one_piece = scipy.sparse.csr_array((np.ones(count), (of_group, index)), shape=(len(names), 2 * count))
-    within = scipy.sparse.csr_array(
-        (np.concatenate([low - high, np.ones(count)]), (np.tile(index, 2), np.arange(2 * count))),
-        shape=(count, 2 * count),
-    )
-    all_requests = scipy.sparse.csr_array(np.concatenate([low, np.ones(count)])[None, :])
-    rows, least, most = [one_piece, within, all_requests], [], []
-    least += [np.zeros(len(names)), np.full(count, -np.inf), np.ones(1)]
-    most += [np.ones(len(names)), np.zeros(count), np.ones(1)]
-    for unit, floor, ceiling in limits.rows:
-        amount, rate = (np.concatenate([one.amounts[unit][part] for one in pieces]) for part in (0, 1))
-        size = max(abs(floor if np.isfinite(floor) else ceiling), _ROUNDING)
-        rows.append(scipy.sparse.csr_array(np.concatenate([amount, rate])[None, :] / size))
-        least.append(np.array([(floor - base[unit]) / size]))
-        most.append(np.array([(ceiling - base[unit]) / size]))
-    return scipy.optimize.milp(
-        np.concatenate([cost, slope]) / scale,
-        constraints=scipy.optimize.LinearConstraint(
-            scipy.sparse.vstack(rows), np.concatenate(least), np.concatenate(most)
-        ),
-        integrality=np.concatenate([np.ones(count), np.zeros(count)]),
-        bounds=scipy.optimize.Bounds(0.0, np.concatenate([np.ones(count), high - low])),
-        options={"mip_rel_gap": _SOLVER},
-    )

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from llm_tco._fields import FloatArray, Number, text
 from llm_tco.analysis.terms import Terms
-from llm_tco.components.answers import ANSWER_SECONDS, CATEGORY, RIGHT_ANSWERS
+from llm_tco.components.answers import CATEGORY, RIGHT_ANSWERS
 from llm_tco.components.base import Component, Composable
 from llm_tco.components.router import Route, hand_out, with_fee
 from llm_tco.demand import Demand
@@ -159,8 +159,8 @@ class Pieces:
     def where(self, keep: BoolArray) -> Pieces:
         """Keep some pieces."""
         amounts = {unit: (amount[keep], rate[keep]) for unit, (amount, rate) in self.amounts.items()}
-        own = (self.low, self.high, self.cost, self.slope)
-        return Pieces(*(one[keep] for one in own), amounts=amounts, exact=self.exact[keep])
+        low, high, cost, slope = (one[keep] for one in (self.low, self.high, self.cost, self.slope))
+        return Pieces(low, high, cost, slope, amounts, self.exact[keep])
 
 
 @attrs.define(eq=False)
@@ -172,12 +172,20 @@ class ShareCurve:
         route: The route.
         setting: What it has in common with the others.
         base: A router without routes: what it costs itself is no cost of the route.
+        place: Which alternative of its name the route is.
+        shares: The shares that were evaluated, rising.
+        costs: Present value of the costs at each.
+        able: Whether all requests are carried there.
+        amounts: Sum of each quantity there, by its unit.
+        rising: Whether it is certain that costs never fall as the share rises.
+        smooth: Whether costs are curved between steps.
     """
 
     name: str
     route: Route
     setting: Setting
     base: Reading
+    place: int = 0
     shares: FloatArray = attrs.field(init=False, factory=lambda: np.zeros(0))
     costs: FloatArray = attrs.field(init=False, factory=lambda: np.zeros(0))
     able: BoolArray = attrs.field(init=False, factory=lambda: np.zeros(0, dtype=bool))
@@ -309,27 +317,18 @@ def _joined(old: npt.NDArray[_Scalar], more: npt.NDArray[_Scalar], order: npt.ND
     return every[order]
 
 
-def check_fleets_apart(curves: Iterable[ShareCurve]) -> dict[object, str]:
+def check_fleets_apart(curves: Iterable[ShareCurve]) -> None:
     """Refuse routes that lead to one fleet by different components.
-
-    Returns:
-        The route of each fleet.
 
     Raises:
         InvalidValueError: See above.
     """
     owners: dict[object, str] = {}
     for curve in curves:
-        ledger = curve.setting.read(curve.route, 1.0, curve.name).ledger
-        for fleet in ledger.loads:
+        for fleet in curve.setting.read(curve.route, 1.0, curve.name).ledger.loads:
             if owners.setdefault(fleet, curve.name) != curve.name:
                 raise InvalidValueError(
                     f"routes.{curve.name}",
                     f"shares the fleet {getattr(fleet, 'name', fleet)!r} with the route {owners[fleet]!r}, so that "
                     "neither has a cost of its own. Make one route of both, or give each a fleet of its own",
                 )
-    return owners
-
-
-SECONDS: Final = ANSWER_SECONDS
-"""Unit of the time that requests wait for their answers."""

@@ -329,7 +329,8 @@ class Fleet:
         work = np.zeros(demand.timeline.size)
         for stream in demand.streams:
             lengths = stream.lengths
-            seconds = self._throughput_for(stream).busy_seconds(lengths.input_tokens, lengths.output_tokens)
+            fresh = lengths.input_tokens - lengths.cached_tokens  # a prefix that is read keeps nobody busy
+            seconds = self._throughput_for(stream).busy_seconds(fresh, lengths.output_tokens)
             work = work + stream.requests * lengths.mean(seconds) / SECONDS_PER_HOUR
         return work if self.power_cap is None else work / column(self.power_cap.share_of_speed)
 
