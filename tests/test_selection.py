@@ -337,6 +337,24 @@ def test_measurements_beat_estimates_where_there_are_some():
     assert [choice.best.basis for choice in ask(*asked, candidates=candidates)] == ["estimate"] * 3
 
 
+def test_a_latency_target_asks_measurements_of_its_batch():
+    """With a limit, measurements at so many requests at once count, and saturated ones do not."""
+    row = Throughput(
+        gpu=H100.key, model=LLAMAS[0].key, quantisation="f16", engine="vllm 0.10", output_tokens_per_s=100.0,
+        input_length=1_000, output_length=200, source=SOURCE, authority="measured",
+    )  # fmt: skip
+    at_once = [
+        attrs.evolve(row, concurrency=count, output_tokens_per_s=rate) for count, rate in ((1, 60.0), (1_024, 500.0))
+    ]
+    candidates = candidates_of([rented(H100, gpus=(1,))], LLAMAS[:1], {"vllm": ["f16"]})
+    limited = task(tpot_s=0.03)
+    (saturated,) = ask(limited, candidates=candidates, records=(row,))
+    (stepped,) = ask(limited, candidates=candidates, records=at_once)
+
+    assert (saturated.best.basis, stepped.best.basis) == ("estimate", "corrected")
+    assert 60 < stepped.best.generated_per_s < 500 < saturated.best.generated_per_s
+
+
 @pytest.mark.parametrize(
     ("gpu", "model", "form", "engine", "gpus", "point"),
     [

@@ -338,7 +338,7 @@ class Frontier:
         """Give the least cost at which each way of routing reaches a quality.
 
         Returns:
-            Cost per request [currency] by way: `"strong"`, `"weak"`, `"random"` (the two at
+            Cost per request by way, in the currency of the outcomes. Ways are `"strong"`, `"weak"`, `"random"` (the two at
             random), `"threshold"` (one threshold between the two; only with a score),
             `"hull"` and `"oracle"`. None where the way does not reach it.
         """

@@ -104,7 +104,7 @@ class HoursSaved(Composable):
 class ProductivityGain(Composable):
     """A metric that gets better, turned into money by two stated assumptions.
 
-    Value of a month = base × realised share × |after − before| / before: of what the work
+    Value of a month = base × realised share × abs(after − before) / before: of what the work
     costs in a month, the part by which the metric improves, as far as it turns into money.
 
     Attributes:
