@@ -35,7 +35,7 @@ def main() -> None:
 
     Exit status: 0 success, 1 internal error, 2 wrong command line or scenario,
     3 the command worked and the answer is no: no option carries the load, a plugin
-    has problems, a record is stale.
+    has problems, a record is stale, nothing meets a task.
     """
 
 
