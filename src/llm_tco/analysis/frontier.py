@@ -306,14 +306,17 @@ class Frontier:
     def hull(self) -> Hull:
         """The best of all single models, of all thresholds between two of them, and of mixes of these.
 
-        In each pair the model that costs more on the mean is the strong one. Without a
+        In each pair the model that costs more on the mean is the strong one, and the frontier's
+        own pair is there as it was named. Without a
         score there are the single models and their mixes only.
         """
         models = self.outcomes.models
         policies: list[Policy] = [Always(model) for model in models]
         figures = [self._totals[:2] / len(self.outcomes)]
         by_cost = sorted(range(len(models)), key=lambda place: (self._totals[1, place], self._totals[0, place]))
-        for pair in combinations(by_cost, 2) if self.score is not None else ():
+        named = self._pair(None, None)  # at equal cost, or by name, the other way round than the list has it
+        pairs = dict.fromkeys([*combinations(by_cost, 2), named])
+        for pair in pairs if self.score is not None else ():
             curve = self._curve(pair)[:2]
             corners = upper_hull(curve[1], curve[0])
             weak, strong = (models[place] for place in pair)
@@ -338,8 +341,8 @@ class Frontier:
         """Give the least cost at which each way of routing reaches a quality.
 
         Returns:
-            Cost per request by way, in the currency of the outcomes. Ways are `"strong"`, `"weak"`, `"random"` (the two at
-            random), `"threshold"` (one threshold between the two; only with a score),
+            Cost per request by way, in the currency of the outcomes. Ways are `"strong"`,
+            `"weak"`, `"random"` (the two at random), `"threshold"` (one threshold between the two; only with a score),
             `"hull"` and `"oracle"`. None where the way does not reach it.
         """
         check_target(quality, None)

@@ -18,6 +18,9 @@ from llm_tco.catalog.models import Throughput
 from llm_tco.errors import InvalidValueError
 from llm_tco.finance.discounting import over_time, real_array
 
+_TERMS = 30
+"""Terms of the Poisson distribution that are summed at least; beyond them nothing is left where the mean is at most 1."""
+
 
 @attrs.frozen(eq=False, kw_only=True)
 class Batches:
@@ -141,16 +144,20 @@ def batches_of_poisson(requests_per_s: Number, *, window_s: Number, largest: int
     rate, window = np.broadcast_arrays(np.asarray(requests_per_s, float), np.asarray(window_s, float))
     if not np.all(np.isfinite(rate)) or np.any(rate <= 0):
         raise InvalidValueError("requests_per_s", f"must be a number above 0, got {requests_per_s}")
-    count = np.arange(largest, dtype=np.float64)
-    factorials = np.array([math.lgamma(k + 1.0) for k in range(largest)])
+    terms = max(largest, _TERMS)
+    count = np.arange(terms, dtype=np.float64)
+    factorials = np.array([math.lgamma(k + 1.0) for k in range(terms)])
     mean = column(rate * window)
     with np.errstate(divide="ignore", invalid="ignore"):
         exponent = np.where((mean == 0) & (count == 0), 0.0, count * np.log(mean))
     exactly = np.exp(exponent - mean - factorials)
-    at_least = np.clip(1.0 - np.cumsum(exactly[..., :-1], axis=-1), 0.0, 1.0)  # P(N >= 1), P(N >= 2), …
+    # P(N >= 1), P(N >= 2), … summed from the far end, where 1 - P(N < j) would lose the digits of a rare event.
+    rest = np.where(mean > 1.0, np.clip(1.0 - exactly.sum(axis=-1, keepdims=True), 0.0, 1.0), 0.0)
+    tail = np.cumsum(np.concatenate([rest, exactly[..., ::-1]], axis=-1), axis=-1)[..., ::-1]
+    at_least = np.clip(tail[..., 1:largest], 0.0, 1.0)
     size = 1.0 + at_least.sum(axis=-1)
     beyond = np.concatenate([np.ones((*at_least.shape[:-1], 1)), at_least, np.zeros((*at_least.shape[:-1], 1))], -1)
-    waited = (at_least * count[1:]).sum(axis=-1)
+    waited = (at_least * count[1:largest]).sum(axis=-1)
     return Batches(
         shares=-np.diff(beyond, axis=-1), mean_wait_s=np.asarray(waited / (rate * size)), requests_per_s=rate
     )
