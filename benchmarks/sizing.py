@@ -16,7 +16,6 @@ import time
 import numpy as np
 
 from llm_tco import load_catalog
-from llm_tco.catalog.models import Throughput
 from llm_tco.serving.candidates import Hardware, Task, candidates_of
 from llm_tco.serving.estimate import Group, estimate_throughput, rates
 from llm_tco.serving.memory import fit
@@ -68,7 +67,7 @@ def main() -> None:
     candidates = candidates_of(machines, models.values(), {"vllm": FORMATS})[:1_000]
     load = {"requests_per_month": 1e7, "input_tokens": 1_500, "output_tokens": 400}
     tasks = [Task(name="chat", **load, least_parameters=7e9, tpot_s=0.05)]
-    given = {"currency": "USD", "on": datetime.date(2026, 11, 23), "records": catalog.all(Throughput)}
+    given = {"currency": "USD", "on": datetime.date(2026, 11, 23), "catalog": catalog}
 
     def chosen():
         return choose(tasks, candidates, **given)

@@ -15,10 +15,12 @@ from hypothesis import assume, given, settings
 from llm_tco import Fleet, Power, Timeline, Workload, compare, load_catalog, load_scenario
 from llm_tco.analysis.sizing import fleet_sizes, next_steps, replica_state
 from llm_tco.catalog.models import Throughput
+from llm_tco.catalog.needs import MemoryClaim, ModelScore, QuantisationLoss, TaskNeed
 from llm_tco.catalog.records import Source
 from llm_tco.choices import load_choice, read_choice
 from llm_tco.cli import main
 from llm_tco.errors import InvalidValueError, ProblemsError
+from llm_tco.lock import content_hash, stale
 from llm_tco.report.sizing import render_choices, render_sizes
 from llm_tco.serving.estimate import latency
 from llm_tco.serving.memory import weights_bytes
@@ -337,7 +339,7 @@ def test_what_a_task_states_beats_what_is_known_of_its_kind():
     del kind["least_parameters"]
     both = {"plain": kind, "own": {**kind, "least_parameters": 3e9}, "formats": {**kind, "quantisations": ["f16"]}}
     plain, more, formats = read_choice(
-        stated(tasks=both, tables=["llm_tco_reference"], ignore_quantisation_loss=True), title="t", catalog=CATALOG
+        stated(tasks=both, ignore_quantisation_loss=True), title="t", catalog=CATALOG
     ).tasks
 
     assert (plain.minimum_score, plain.quantisations) == (5, ("q5_k_m", "q8_0"))
@@ -346,15 +348,56 @@ def test_what_a_task_states_beats_what_is_known_of_its_kind():
     assert plain.ignore_quantisation_loss
 
 
-def test_rows_of_a_file_are_the_users():
-    """A loss that the file states beats that of a table, and its source may be named once."""
-    losses = [{"quantisation": "q4_k_m", "loss": 0.5, "source": "mine"}]
-    text = stated(
-        losses=losses, tables=["llm_tco_reference"], sources={"mine": {"title": "own", "checked": date(2026, 11, 1)}}
-    )
-    tables = read_choice(text, title="t", catalog=CATALOG).tables
+OWN = {
+    "sources": {"mine": {"title": "own", "checked": date(2026, 11, 1)}},
+    "losses": [{"quantisation": "Q4_K_M", "loss": 0.5, "source": "mine"}],
+    "scores": [
+        {"model": "qwen2.5-7b", "benchmark": "Grade of 成本分析与优化", "score": 6, "best": 7, "source": "mine"}
+    ],
+    "needs": [{"key": "Code Generation", "benchmark": "X", "minimum_score": 3, "source": "mine"}],
+}
 
-    assert tables.loss(CATALOG.model("llama-3.1-8b"), "q4_k_m", "MMLU (5-shot)") == 0.5
+
+def test_rows_of_a_file_are_the_users():
+    """What the file states beats what a plugin does and says so, and its source may be named once."""
+    found = read_choice(stated(**OWN), title="own.toml", catalog=CATALOG).catalog
+    loss = found.record(QuantisationLoss, "q4_k_m", "", "")
+    score = found.record(ModelScore, "qwen2.5-7b", "grade of 成本分析与优化")
+    need = found.record(TaskNeed, "code generation")
+
+    assert (loss.loss, score.score, need.minimum_score) == (0.5, 6, 3)
+    assert {(row.authority, str(row.origin)) for row in (loss, score, need)} == {("user", "own.toml")}
+    assert CATALOG.record(QuantisationLoss, "q4_k_m", "", "").loss == 0.02
+    assert [str(row.origin.plugin) for row in found.superseded(loss)] == ["llm-tco-reference"]
+
+
+def test_a_row_of_a_file_is_stated_once_and_has_no_other_origin():
+    """Two rows of the same words, and an origin, are reported together with what else is wrong."""
+    loss = {"quantisation": "fp8", "loss": 0.1, "source": "mine"}
+    wrong = {**OWN, "losses": [loss, {**loss, "quantisation": "FP8", "loss": 0.2, "origin": {"plugin": "p"}}]}
+
+    with pytest.raises(ProblemsError) as error:
+        read_choice(stated(**wrong, models=["none"]), title="own.toml", catalog=CATALOG)
+
+    origin, twice, model = error.value.problems
+    assert origin == "losses[1].origin: is not a field that a file can set: the origin is own.toml itself"
+    assert twice == "quantisation_loss fp8 is stated twice for … to …. Keep one row of the two."
+    assert model.startswith("models[0]: no model 'none'")
+
+
+def test_what_choices_need_is_listed_and_grows_stale_like_all_records():
+    """They are counted by kind, have an origin and a hash, and are listed when their source was read long ago."""
+    kinds = (MemoryClaim, ModelScore, QuantisationLoss, TaskNeed)
+    records = [record for kind in kinds for record in CATALOG.all(kind)]
+    old = stale(CATALOG.records, older_than_days=90, today=date(2036, 1, 1))
+    text = run("plugins").output
+
+    assert f"{len(CATALOG.all(ModelScore))} model_scores," in text
+    assert f"{len(CATALOG.all(QuantisationLoss))} quantisation_losses," in text
+    assert {record.origin.plugin for record in records} == {"llm-tco-reference"}
+    assert {record.kind for record in records} <= {record.kind for record in old}
+    assert len({content_hash(record) for record in records}) == len(records)
+    assert run("check", "llm-tco-reference").exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -367,7 +410,7 @@ def test_rows_of_a_file_are_the_users():
         ({"hardware": {"a": {"gpu": "h101"}}}, "hardware.a: no gpu 'h101'"),
         ({"hardware": {"a": {}}}, "hardware.a.gpu: is missing; name an accelerator to rent, or a server to buy"),
         ({"hardware": {"a": {"gpu": "l40s", "pue": 2}}}, "hardware.a: pue: has no meaning without a server"),
-        ({"tables": ["llm_tco"]}, "tables: the package 'llm_tco' brings no data/choosing.toml"),
+        ({"tables": ["llm_tco_reference"]}, "tables: is not a field of ChoiceFile"),
         ({"currency": "dollars"}, "currency: must be a currency code"),
         ({"taks": {}}, "taks: is not a field of ChoiceFile; did you mean 'tasks'"),
     ],

@@ -41,6 +41,8 @@ def test_no_conflict_is_open(catalog):
                 catalog.throughput(
                     record.gpu, record.model, record.quantisation, engine=record.engine, gpus=record.gpus
                 )
+            elif not hasattr(catalog, record.kind):
+                catalog.record(type(record), *record.identity, **words)
             else:
                 getattr(catalog, record.kind)(record.key, **words)
         except ConflictingRecordsError as error:

@@ -121,6 +121,8 @@ def outcome(catalog, record, on):
             return catalog.price(**words, on=on)
         if record.kind == "throughput":
             return catalog.throughput(*record.identity[:3], engine=record.engine, gpus=record.gpus)
+        if not hasattr(catalog, record.kind):
+            return catalog.record(type(record), *record.identity, on=on)
         return getattr(catalog, record.kind)(record.key, on=on)
     except LlmTcoError as error:
         return str(error)
@@ -132,8 +134,9 @@ def rivals(draw):
     kind = draw(st.sampled_from(list(own.KINDS)))
     first = draw(own.KINDS[kind]())
     names = ("provider", "model", "variant", "region", "key", "gpu", "quantisation", "engine", "gpus")
+    names += ("benchmark", "use")
     words = {name: getattr(first, name) for name in names if hasattr(first, name)}
-    if kind.kind == "server":
+    if kind.kind in ("server", "task_need"):
         words = {"key": first.key}
     others = [attrs.evolve(draw(own.KINDS[kind]()), **words) for _ in range(draw(st.integers(0, 2)))]
     rows = [first, *others, *([first] * draw(st.integers(0, 1)))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import types
 from datetime import date
 from itertools import pairwise
 
@@ -11,22 +13,26 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from llm_tco import load_catalog
+from llm_tco.catalog.catalog import Catalog, PluginReport
 from llm_tco.catalog.hardware import GpuPrice
+from llm_tco.catalog.hookspecs import hookimpl
 from llm_tco.catalog.models import QualityScore, Throughput
-from llm_tco.catalog.records import Source
-from llm_tco.errors import InvalidValueError, MissingRateError, ProblemsError, UnknownRecordError
+from llm_tco.catalog.needs import MemoryClaim, ModelScore, QuantisationLoss, TaskNeed
+from llm_tco.catalog.plugins import collect
+from llm_tco.catalog.records import AUTHORITIES, Origin, Period, Source
+from llm_tco.errors import ConflictingRecordsError, InvalidValueError, MissingRateError, UnknownRecordError
 from llm_tco.money import Money
 from llm_tco.serving.candidates import Hardware, Task, candidates_of
 from llm_tco.serving.estimate import estimate_throughput, latency
 from llm_tco.serving.memory import weights_bytes
-from llm_tco.serving.needs import ModelScore, QuantisationLoss, Tables, TaskNeed, read_tables, tables_of
 from llm_tco.serving.operating import measured_at, throughput_at
+from llm_tco.serving.quality import Grades
 from llm_tco.serving.selection import REASONS, Offer, choose
 
 SOURCE = Source(title="made for a test", checked=date(2026, 11, 1))
 DAY = date(2026, 11, 23)
 CATALOG = load_catalog()
-SEEDS = tables_of(["llm_tco_reference"])
+CLAIMS = CATALOG.all(MemoryClaim)
 LLAMAS = [CATALOG.model(key) for key in ("llama-3.1-8b", "llama-3-8b", "llama-3.1-70b")]
 H100, L40S, RTX_4090 = (CATALOG.gpu(key) for key in ("h100-80gb-sxm", "l40s", "rtx-4090"))
 ENGINES = {"vllm": ["f16", "int8"], "llama.cpp": ["q4_k_m", "f16"]}
@@ -43,10 +49,10 @@ def task(**changes):
     return Task(**{"name": "task", **load, **changes})
 
 
-def ask(*tasks, candidates=None, currency="USD", fx=None, tables=None, records=()):
+def ask(*tasks, candidates=None, currency="USD", fx=None, records=()):
     """Ask for a choice."""
     given_ = candidates or candidates_of([rented(H100), rented(L40S, "1 USD")], LLAMAS, ENGINES)
-    return choose(tasks, given_, currency=currency, fx=fx, on=DAY, tables=tables, records=records)
+    return choose(tasks, given_, currency=currency, fx=fx, on=DAY, catalog=Catalog(records))
 
 
 def refusals(choice):
@@ -218,11 +224,11 @@ def test_a_latency_that_no_batch_meets_says_what_one_request_has():
     assert [(refusal.kind, refusal.reason) for refusal in choice.refused] == [("latency", said)]
 
 
-def refused(*, hardware=None, model=None, engines=None, tables=None, currency="USD", fx=None, **asked):
+def refused(*, hardware=None, model=None, engines=None, records=(), currency="USD", fx=None, **asked):
     """Give the kind and the reason for which the only candidate is refused."""
     machine = hardware or rented(H100, gpus=(1,))
     candidates = candidates_of([machine], [model or LLAMAS[0]], engines or {"vllm": ["f16"]})
-    (choice,) = ask(task(**asked), candidates=candidates, tables=tables, currency=currency, fx=fx)
+    (choice,) = ask(task(**asked), candidates=candidates, records=records, currency=currency, fx=fx)
     (refusal,) = choice.refused
     return refusal.kind, refusal.reason
 
@@ -269,14 +275,13 @@ def test_a_score_counts_after_what_the_format_costs():
     """0.694 less 2 % is 0.680: enough for 0.68, and not for 0.681."""
     loss = QuantisationLoss(quantisation="FP8", loss=0.02, source=SOURCE)
     asked = {"benchmark": "mmlu (5-shot)", "least_parameters": None, "engines": {"vllm": ["fp8"]}}
-    tables = Tables(losses=(loss,))
     fp8 = candidates_of([rented(H100)], LLAMAS[:1], {"vllm": ["fp8"]})
-    (enough,) = ask(task(benchmark="MMLU (5-shot)", minimum_score=0.68), candidates=fp8, tables=tables)
+    (enough,) = ask(task(benchmark="MMLU (5-shot)", minimum_score=0.68), candidates=fp8, records=(loss,))
     (blind,) = ask(task(benchmark="MMLU (5-shot)", minimum_score=0.694, ignore_quantisation_loss=True), candidates=fp8)
 
     assert enough.best.score == pytest.approx(0.694 * 0.98)
     assert blind.best.score == pytest.approx(0.694)
-    assert refused(tables=tables, minimum_score=0.681, **asked) == (
+    assert refused(records=(loss,), minimum_score=0.681, **asked) == (
         "quality", "mmlu (5-shot) 0.6801 after 2.00% for fp8; at least 0.681 is asked for",
     )  # fmt: skip
 
@@ -381,6 +386,11 @@ def test_the_catalogs_measurements_are_found_at_their_points(gpu, model, form, e
     assert "corrected by" in near.conditions
 
 
+def need_of(name):
+    """Give what a kind of task asks for."""
+    return CATALOG.record(TaskNeed, name, on=DAY)
+
+
 def test_the_seeds_task_table_gives_the_seeds_picks():
     """On the article's workstation each of its tasks gets the model that its code recommends, in a format it names."""
     server = CATALOG.server("rtx-4090-workstation")
@@ -399,11 +409,11 @@ def test_the_seeds_task_table_gives_the_seeds_picks():
     asked = [
         task(name=name, requests_per_month=20_000, input_tokens=500, output_tokens=300, least_parameters=None,
              benchmark=need.benchmark, minimum_score=need.minimum_score, quantisations=need.quantisations)
-        for name, need in ((name, SEEDS.need(name)) for name in expected)
+        for name, need in ((name, need_of(name)) for name in expected)
     ]  # fmt: skip
     found = {
         choice.task.name: choice.best.candidate
-        for choice in ask(*asked, candidates=candidates, tables=SEEDS, currency="CNY")
+        for choice in ask(*asked, candidates=candidates, records=CATALOG.records, currency="CNY")
     }
 
     assert {name: one.model.key for name, one in found.items()} == expected
@@ -416,13 +426,13 @@ def test_the_seeds_task_table_gives_the_seeds_picks():
 
 def test_the_seeds_maths_pick_does_not_fit_on_the_seeds_workstation():
     """The article asks for 32B in Q8_0 or FP16; its own 24 GB hold neither, and one card of 80 GB holds Q8_0."""
-    need = SEEDS.need("复杂数学推理")
+    need = need_of("复杂数学推理")
     machines = [rented(RTX_4090, gpus=(1,)), rented(H100, gpus=(1,))]
     candidates = candidates_of(machines, [CATALOG.model("qwen2.5-32b")], {"llama.cpp": need.quantisations})
     asked = task(
         least_parameters=None, benchmark=need.benchmark, minimum_score=need.minimum_score, requests_per_month=100
     )
-    (choice,) = ask(asked, candidates=candidates, tables=SEEDS)
+    (choice,) = ask(asked, candidates=candidates, records=CATALOG.records)
 
     assert choice.best.candidate.words == ("qwen2.5-32b", "q8_0", "rented h100-80gb-sxm", 1, "llama.cpp")
     assert {kind for words, kind in refusals(choice).items() if words[2] == "rented rtx-4090"} == {"memory"}
@@ -435,9 +445,9 @@ def test_the_seeds_maths_pick_does_not_fit_on_the_seeds_workstation():
 def test_the_seeds_memory_matrix_gives_the_seeds_models(gpu, gpus, formats):
     """On the memory that the matrix names, its model fits and is the one that its use asks for."""
     card = CATALOG.gpu(gpu)
-    claim = next(row for row in SEEDS.memory if abs(row.memory_bytes / (card.memory_bytes * gpus) - 1) < 0.1)
-    matrix = [CATALOG.model(row.model) for row in SEEDS.memory]
-    need = SEEDS.need(claim.use)
+    claim = next(row for row in CLAIMS if abs(row.memory_bytes / (card.memory_bytes * gpus) - 1) < 0.1)
+    matrix = [CATALOG.model(row.model) for row in CLAIMS]
+    need = need_of(claim.use)
     asked = task(least_parameters=need.least_parameters, input_tokens=500, output_tokens=300, requests_per_month=1_000)
     own = Hardware(name="own", gpu=card, gpus=(gpus,), price_per_gpu_hour="1 USD", at_hand=gpus)
     (choice,) = ask(asked, candidates=candidates_of([own], matrix, {"llama.cpp": formats}))
@@ -446,45 +456,143 @@ def test_the_seeds_memory_matrix_gives_the_seeds_models(gpu, gpus, formats):
     assert choice.best.candidate.model.key == claim.model
 
 
-def test_rows_of_a_table_are_claims_with_their_source():
-    """What the articles say is a claim without an address; what was measured has one."""
-    rows = (*SEEDS.needs, *SEEDS.scores, *SEEDS.losses, *SEEDS.memory)
-
-    assert all((row.authority == "claim") == (row.source.url is None) for row in rows)
-    assert all(row.note and row.source.note for row in rows)
-    assert len({(row.kind, row.identity) for row in rows}) == len(rows)
-    assert {row.model for row in (*SEEDS.scores, *SEEDS.memory)} <= {
-        model.key for model in CATALOG.records if model.kind == "model"
-    }
+def loss_row(loss, **fields):
+    """State what Q8_0 costs."""
+    return QuantisationLoss(**{"quantisation": "q8_0", "loss": loss, "source": SOURCE, **fields})
 
 
-def test_the_row_that_says_most_counts():
+def score_row(score, **fields):
+    """State what a model reached."""
+    return ModelScore(**{"model": "bare", "benchmark": "X", "score": score, "source": SOURCE, **fields})
+
+
+def bare(**fields):
+    """Make a model whose own record states no score."""
+    return attrs.evolve(LLAMAS[0], **{"key": "bare", "quality": (), **fields})
+
+
+def test_the_record_that_says_most_counts():
     """A loss of this model and benchmark beats one of the format alone, and the user's beats a claim."""
-
-    def row(loss, **fields):
-        return QuantisationLoss(quantisation="q8_0", loss=loss, source=SOURCE, **fields)
-
     model, other = LLAMAS[0], LLAMAS[1]
-    tables = Tables(losses=(row(0.01), row(0.02, model=model.key), row(0.03, model=model.key, benchmark="A"), row(0.005, authority="user")))  # fmt: skip
+    rows = (
+        loss_row(0.01, authority="claim"), loss_row(0.02, model=model.key),
+        loss_row(0.03, model=model.key, benchmark="A"), loss_row(0.005, authority="user"),
+    )  # fmt: skip
+    grades = Grades(Catalog(rows), DAY)
 
-    assert tables.loss(model, "Q8_0", "a") == 0.03
-    assert tables.loss(model, "q8_0", "B") == 0.02
-    assert tables.loss(other, "q8_0", "B") == 0.005
-    assert tables.loss(other, "q4_0", "B") is None
-    assert tables.loss(other, "bf16", "B") == 0.0
-    assert (tables + Tables(losses=(row(0.2, authority="user"),))).loss(other, "q8_0", "B") == 0.2
+    assert grades.loss(model, "Q8_0", "a") == 0.03
+    assert grades.loss(model, "q8_0", "B") == 0.02
+    assert grades.loss(other, "q8_0", "B") == 0.005
+    assert grades.loss(other, "q4_0", "B") is None
+    assert grades.loss(other, "bf16", "B") == 0.0
+
+
+@given(st.permutations([(0.03, 1, 1), (0.02, 1, 0), (0.01, 0, 1), (0.0, 0, 0)]), st.integers(1, 4))
+def test_a_loss_is_that_of_the_most_special_record_there_is(rows, count):
+    """Whatever records there are, in whatever order: model and benchmark, model, benchmark, format alone."""
+    held = rows[:count]
+    records = [loss_row(loss, model="bare" if model else "", benchmark="X" if own else "") for loss, model, own in held]
+
+    assert Grades(Catalog(records), DAY).loss(bare(), "q8_0", "x") == max(loss for loss, *_ in held)
+
+
+@given(st.permutations([(0.1, "user"), (0.2, "vendor"), (0.3, "measured"), (0.4, "claim")]), st.integers(0, 4),
+       st.sampled_from(["vendor", "measured", "claim"]))  # fmt: skip
+def test_a_score_of_higher_authority_than_the_models_record_wins(rows, count, authority):
+    """The model's own score counts like its record, and goes before others of equal authority."""
+    own = bare(quality=(QualityScore(benchmark="x", score=0.9, source=SOURCE),), authority=authority)
+    held = rows[:count]
+    better = [
+        (AUTHORITIES.index(who), score) for score, who in held if AUTHORITIES.index(who) < AUTHORITIES.index(authority)
+    ]
+    grades = Grades(Catalog([score_row(score, authority=who) for score, who in held]), DAY)
+
+    assert grades.score(own, "X") == (min(better)[1] if better else 0.9)
 
 
 def test_a_score_of_the_models_own_record_comes_first():
-    """A table adds scores and changes none."""
-    rows = tuple(ModelScore(model=key, benchmark="X", score=score, source=SOURCE) for key, score in
-                 (("own", 0.1), ("bare", 0.4), ("bare", 0.3)))  # fmt: skip
-    own = attrs.evolve(LLAMAS[0], key="own", quality=(QualityScore(benchmark="x", score=0.9, source=SOURCE),))
-    tables = Tables(scores=rows)
+    """Records of scores add, change none of equal authority, and their conflicts harm no model that needs none."""
+    rivals = [score_row(score, model="own", authority="aggregator") for score in (0.1, 0.2)]
+    own = bare(key="own", quality=(QualityScore(benchmark="x", score=0.9, source=SOURCE),))
+    grades = Grades(Catalog([*rivals, score_row(0.4), score_row(0.3, authority="claim")]), DAY)
 
-    assert tables.score(own, "X") == 0.9
-    assert tables.score(attrs.evolve(own, key="bare", quality=()), "x") == 0.3
-    assert tables.benchmarks(own) == ("x", "X")
+    assert grades.score(own, "X") == 0.9
+    assert grades.score(bare(), "x") == 0.4
+    assert grades.score(bare(), "Y") is None
+    assert grades.benchmarks(own) == ("x", "X")
+    assert grades.benchmarks(bare()) == ("X",)
+
+
+def test_the_users_score_wins_in_any_spelling():
+    """A row of one's own beats a plugin's, whatever its capitals and whichever is asked for."""
+    for theirs, mine, asked in itertools.product(("MMLU (5-shot)", "mmlu (5-shot)"), repeat=3):
+        rows = [score_row(0.4, benchmark=theirs), score_row(0.6, benchmark=mine, authority="user")]
+
+        assert Grades(Catalog(rows), DAY).score(bare(), asked) == 0.6
+
+
+@pytest.mark.parametrize("rows", [
+    [score_row(0.4), score_row(0.3)],
+    [score_row(0.4, best=10, authority="claim"), score_row(0.4, authority="claim")],
+    [score_row(0.9), score_row(0.9), loss_row(0.1), loss_row(0.2)],
+])  # fmt: skip
+def test_plugins_that_disagree_are_a_conflict_and_no_choice(rows):
+    """Scores and losses of equal authority that differ are raised with both plugins, and preferring one settles it."""
+    brought = [attrs.evolve(row, origin=Origin(plugin=f"p{place}")) for place, row in enumerate(rows)]
+    candidates = candidates_of([rented(H100)], [bare()], {"llama.cpp": ["q8_0"]})
+    asked = task(benchmark="X", minimum_score=0.1, least_parameters=None, ignore_quantisation_loss=True)
+    words = {"currency": "USD", "on": DAY}
+
+    with pytest.raises(ConflictingRecordsError, match=r"(?s)equal authority.*rank plugins by prefer="):
+        choose([asked], candidates, **words, catalog=Catalog(brought))
+    (choice,) = choose([asked], candidates, **words, catalog=Catalog(brought, prefer=[f"p{len(rows) - 1}", "p0"]))
+    assert choice.best.score == pytest.approx(rows[-1].score if len(rows) == 2 else 0.9 * 0.8)
+
+
+def test_a_score_of_another_time_is_unknown():
+    """What does not hold on the day is refused with the periods, and a loss of the day stands in for a special one."""
+    past = Period(end=date(2026, 1, 1))
+    asked = {"benchmark": "X", "minimum_score": 0.0, "least_parameters": None}
+    kind, reason = refused(model=bare(), records=(score_row(0.4, period=past),), **asked)
+    grades = Grades(Catalog([loss_row(0.3, model="bare", period=past), loss_row(0.1)]), DAY)
+
+    assert kind == "quality unknown"
+    assert "in force on 2026-11-23: known periods are … to 2026-01-01" in reason
+    assert grades.loss(bare(), "q8_0", "X") == 0.1
+
+
+def test_any_plugin_brings_what_a_choice_needs():
+    """Hooks of an own plugin are called, its records are checked and stamped, and a task of its kind is chosen for."""
+    public = attrs.evolve(SOURCE, url="https://acme.example/scores")
+    need = TaskNeed(key="triage", benchmark="X", minimum_score=0.5, source=public)
+    module = types.ModuleType("acme")
+    module.llm_tco_task_needs = hookimpl(lambda: [need], specname="llm_tco_task_needs")
+    module.llm_tco_model_scores = hookimpl(lambda: [score_row(0.6, source=public)], specname="llm_tco_model_scores")
+    module.llm_tco_quantisation_losses = hookimpl(
+        lambda: [loss_row(0.1, source=public), loss_row(-0.9, quantisation="fp8", source=public)],
+        specname="llm_tco_quantisation_losses",
+    )
+    loaded = collect(module, PluginReport(name="acme", distribution="llm-tco-acme", version="1", status="ok"))
+    found = Catalog(loaded.records).record(TaskNeed, "Triage")
+    asked = task(benchmark=found.benchmark, minimum_score=found.minimum_score, least_parameters=None)
+    candidates = candidates_of([rented(H100, gpus=(1,))], [bare()], {"llama.cpp": ["q8_0"]})
+    (choice,) = ask(asked, candidates=candidates, records=loaded.records)
+
+    assert loaded.report.records == (("model_score", 1), ("quantisation_loss", 1), ("task_need", 1))
+    assert "quantisation_loss fp8, loss is not plausible: -0.9" in str(loaded.problems[0])
+    assert found.origin == Origin(plugin="llm-tco-acme", version="1")
+    assert choice.best.score == pytest.approx(0.54)
+
+
+def test_another_name_of_a_format_is_the_same_record():
+    """Two plugins that call a format differently speak of one thing."""
+    rows = [QuantisationLoss(quantisation=name, loss=0.1, source=SOURCE) for name in ("AWQ", "gptq", "int4")]
+
+    assert {row.identity for row in rows} == {("int4", "", "")}
+    assert TaskNeed(key="a", least_parameters=1e9, quantisations=("FP16", "awq"), source=SOURCE).quantisations == (
+        "f16", "int4",
+    )  # fmt: skip
+    assert Grades(Catalog(rows), DAY).loss(bare(), "w4a16", "X") == 0.1
 
 
 @pytest.mark.parametrize(
@@ -494,6 +602,7 @@ def test_a_score_of_the_models_own_record_comes_first():
         (lambda: task(benchmark="A"), "minimum_score: and benchmark are stated together or not at all"),
         (lambda: TaskNeed(key="a", source=SOURCE), "minimum_score: is missing"),
         (lambda: ModelScore(model="a", benchmark="b", score=2, source=SOURCE), "score: must be at most 1, the best"),
+        (lambda: loss_row(0.1, quantisation=8), "quantisation: must be a text, got 8"),
         (lambda: rented(H100, life_years=3), "life_years: has no meaning without a server"),
         (lambda: rented(H100, owned=True), "owned: has no meaning without a server"),
         (lambda: rented(H100, gpus=()), "gpus: must list whole numbers of at least 1, got []"),
@@ -512,19 +621,18 @@ def test_wrong_questions_are_refused(make, problem):
     assert str(error.value).startswith(problem)
 
 
-def test_tables_that_are_not_there_are_named():
-    """A package without tables, a name that is none, a table that nobody knows, a task that no table names."""
-    for name in ("llm_tco", "no_such_package", "../secret", ""):
-        with pytest.raises(UnknownRecordError, match="Name an installed package that does"):
-            tables_of([name])
-    with pytest.raises(ProblemsError, match="loses: is no table here; did you mean 'losses'"):
-        read_tables("[[loses]]", title="t")
-    with pytest.raises(ProblemsError, match=r"losses\[0\].quantisation: is missing"):
-        read_tables("[[losses]]\nloss = 0.1", title="t")
-    with pytest.raises(
-        UnknownRecordError, match="no table names the task 'code generator'; did you mean 'code generation'"
-    ):
-        SEEDS.need("code generator")
+def test_a_task_that_nobody_knows_is_named():
+    """The nearest name is said, and the plugin that brings some where there is none."""
+    with pytest.raises(UnknownRecordError, match="no task_need 'code generator'; did you mean 'code generation'"):
+        need_of("code generator")
+    with pytest.raises(UnknownRecordError, match="no plugin brings any. Install one, such as llm-tco-reference"):
+        Catalog().record(TaskNeed, "code generation")
+
+
+@pytest.mark.parametrize("name", ["code generation", "Code_Generation", "代码生成"])
+def test_a_task_is_found_by_any_of_its_names(name):
+    """A key, another spelling and another language mean the same record."""
+    assert need_of(name).key == "code generation"
 
 
 def test_ties_are_decided_by_load_and_then_by_name():

@@ -11,16 +11,18 @@ import attrs
 
 from llm_tco._fields import number, text, whole
 from llm_tco.catalog.catalog import Catalog
+from llm_tco.catalog.checks import USER, check_periods
 from llm_tco.catalog.hardware import Gpu, Server
-from llm_tco.catalog.models import Model, Throughput
+from llm_tco.catalog.models import Model
+from llm_tco.catalog.needs import ModelScore, QuantisationLoss, TaskNeed
 from llm_tco.catalog.plugins import load_catalog
 from llm_tco.catalog.reading import record_converter
+from llm_tco.catalog.records import SET_BY_LIBRARY, Origin, Record
 from llm_tco.errors import InvalidValueError, LlmTcoError, ProblemsError
 from llm_tco.money import Money, check_currency, money
 from llm_tco.scenario import read_document
 from llm_tco.serving.candidates import Candidate, Hardware, Task, candidates_of
 from llm_tco.serving.efficiency import engine_class_of
-from llm_tco.serving.needs import ModelScore, QuantisationLoss, Tables, TaskNeed, tables_of
 from llm_tco.serving.quantisation import quantisation_of
 from llm_tco.serving.selection import Choice, choose
 from llm_tco.structure import structure
@@ -87,7 +89,7 @@ class StatedTask:
     """A task as a file states it; see `Task`. What it leaves out comes from what is known of its kind.
 
     Attributes:
-        need: Name of a kind of task in the tables, such as `"code generation"`.
+        need: Name of a kind of task, such as `"code generation"`.
         requests_per_month: Requests. [1/month]
         input_tokens: Prompt tokens of a request. [tokens]
         output_tokens: Generated tokens of a request. [tokens]
@@ -116,12 +118,12 @@ class StatedTask:
     tpot_s: float | None = number(gt=0, default=None, optional=True)
     ignore_quantisation_loss: bool | None = None
 
-    def found(self, name: str, tables: Tables, *, ignore_loss: bool) -> Task:
+    def found(self, name: str, catalog: Catalog, on: date, *, ignore_loss: bool) -> Task:
         """Complete it by what is known of its kind."""
         stated = {key: value for key, value in attrs.asdict(self).items() if value not in (None, ())}
         need = stated.pop("need", None)
         if need is not None:
-            row = tables.need(str(need))
+            row = catalog.record(TaskNeed, str(need), on=on)
             own = {"benchmark", "minimum_score", "least_parameters"} & stated.keys()
             if not own:
                 known = {key: getattr(row, key) for key in ("benchmark", "minimum_score", "least_parameters")}
@@ -145,8 +147,7 @@ class ChoiceFile:
         tasks: The tasks, by name.
         engines: The formats that each engine runs, by its name.
         models: Keys of the models; every one of the catalog where none is named.
-        tables: Packages that bring tables of tasks, scores and losses.
-        needs: Kinds of task of one's own.
+        needs: Kinds of task of one's own. Rows of the file win over those of plugins.
         scores: Scores of one's own.
         losses: What formats cost in quality, of one's own.
         ignore_quantisation_loss: Whether a format whose loss nobody states counts as one without.
@@ -160,7 +161,6 @@ class ChoiceFile:
     tasks: Mapping[str, StatedTask]
     engines: Mapping[str, tuple[str, ...]]
     models: tuple[str, ...] = ()
-    tables: tuple[str, ...] = ()
     needs: tuple[TaskNeed, ...] = ()
     scores: tuple[ModelScore, ...] = ()
     losses: tuple[QuantisationLoss, ...] = ()
@@ -170,6 +170,11 @@ class ChoiceFile:
         for name in ("hardware", "tasks", "engines"):
             if not getattr(self, name):
                 raise InvalidValueError(name, "must hold at least one")
+
+    @property
+    def rows(self) -> tuple[Record, ...]:
+        """The records that the file states."""
+        return (*self.needs, *self.scores, *self.losses)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -183,8 +188,7 @@ class Question:
         currency: Currency of all costs.
         fx: What one unit of each other currency is worth in it.
         on: The day whose prices are meant.
-        tables: Scores and losses beside those of the catalog.
-        records: Measurements.
+        catalog: Scores, losses and measurements: the rows of the file, and what plugins bring.
     """
 
     title: str
@@ -193,8 +197,7 @@ class Question:
     currency: str
     fx: Mapping[str, float]
     on: date
-    tables: Tables
-    records: tuple[Throughput, ...]
+    catalog: Catalog
 
     def choose(self) -> tuple[Choice, ...]:
         """Find what meets each task; see `llm_tco.serving.selection.choose`."""
@@ -204,8 +207,7 @@ class Question:
             currency=self.currency,
             fx=self.fx,
             on=self.on,
-            tables=self.tables,
-            records=self.records,
+            catalog=self.catalog,
         )
 
 
@@ -227,12 +229,16 @@ def read_choice(document: Mapping[str, Any], *, title: str, catalog: Catalog | N
     """Read plain data; see `load_choice`."""
     rest = dict(document)
     converter = record_converter(rest.pop("sources", {}))
+    problems: list[str] = []
     for name in ("needs", "scores", "losses"):
         if isinstance(rest.get(name), list):
-            rest[name] = [{"authority": "user", **row} if isinstance(row, dict) else row for row in rest[name]]
+            problems += _set_by_library(name, rest[name], title)
+            rest[name] = [{"authority": USER, **row} if isinstance(row, dict) else row for row in rest[name]]
     stated = structure(rest, ChoiceFile, title=title, converter=converter)
+    problems += [str(problem) for problem in check_periods(stated.rows)]
     records = load_catalog() if catalog is None else catalog
-    problems: list[str] = []
+    if stated.rows:
+        records = records.with_records(attrs.evolve(row, origin=Origin(plugin=title)) for row in stated.rows)
 
     def look(path: str, ask: Callable[[], T]) -> T | None:
         try:
@@ -241,16 +247,13 @@ def read_choice(document: Mapping[str, Any], *, title: str, catalog: Catalog | N
             problems.append(f"{path}: {error}")
             return None
 
-    own = Tables(needs=stated.needs, scores=stated.scores, losses=stated.losses)
-    brought = look("tables", lambda: tables_of(stated.tables)) or Tables()
-    tables = own + brought
     ignore = stated.ignore_quantisation_loss
     hardware = [
         look(f"hardware.{name}", lambda: row.found(name, records, stated.on))  # noqa: B023 - called at once
         for name, row in stated.hardware.items()
     ]
     tasks = [
-        look(f"tasks.{name}", lambda: task.found(name, tables, ignore_loss=ignore))  # noqa: B023 - called at once
+        look(f"tasks.{name}", lambda: task.found(name, records, stated.on, ignore_loss=ignore))  # noqa: B023 - called at once
         for name, task in stated.tasks.items()
     ]
     keys = stated.models or tuple(sorted({model.key for model in records.all(Model)}))
@@ -268,6 +271,15 @@ def read_choice(document: Mapping[str, Any], *, title: str, catalog: Catalog | N
         currency=stated.currency,
         fx=stated.fx,
         on=stated.on,
-        tables=tables,
-        records=records.all(Throughput),
+        catalog=records,
     )
+
+
+def _set_by_library(name: str, rows: list[Any], title: str) -> list[str]:
+    """Name the fields of a file's own rows that no file states."""
+    return [
+        f"{name}[{place}].{field}: is not a field that a file can set: the origin is {title} itself"
+        for place, row in enumerate(rows)
+        if isinstance(row, dict)
+        for field in sorted(SET_BY_LIBRARY & row.keys())
+    ]

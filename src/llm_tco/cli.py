@@ -10,7 +10,7 @@ except ModuleNotFoundError:  # pragma: no cover - exercised by a test in an envi
     sys.stderr.write("The command line needs two more packages: python -m pip install 'llm-tco[cli]'\n")
     raise SystemExit(1) from None
 
-from llm_tco.commands import EXIT_WRONG_INPUT, catalogs, scenarios, sizing
+from llm_tco.commands import EXIT_WRONG_INPUT, catalogs, routing, scenarios, sizing
 
 
 class _Group(click.Group):
@@ -39,6 +39,6 @@ def main() -> None:
     """
 
 
-for module in (scenarios, sizing, catalogs):
+for module in (scenarios, sizing, routing, catalogs):
     for command in module.COMMANDS:
         main.add_command(command)

@@ -17,7 +17,11 @@ SERVERS = llm_tco_reference.llm_tco_servers()
 MODELS = llm_tco_reference.llm_tco_models()
 TARIFFS = llm_tco_reference.llm_tco_tariffs()
 THROUGHPUTS = llm_tco_reference.llm_tco_throughputs()
-RECORDS = (*SERVERS, *MODELS, *TARIFFS, *THROUGHPUTS)
+SCORES = llm_tco_reference.llm_tco_model_scores()
+LOSSES = llm_tco_reference.llm_tco_quantisation_losses()
+NEEDS = llm_tco_reference.llm_tco_task_needs()
+CLAIMS = llm_tco_reference.llm_tco_memory_claims()
+RECORDS = (*SERVERS, *MODELS, *TARIFFS, *THROUGHPUTS, *SCORES, *LOSSES, *NEEDS, *CLAIMS)
 
 ACCELERATORS = {
     "a100-80gb-pcie",
@@ -62,7 +66,7 @@ def test_identities_are_unique():
     assert len(set(identities)) == len(identities)
 
 
-@pytest.mark.parametrize("records", [SERVERS, MODELS, TARIFFS], ids=["servers", "models", "tariffs"])
+@pytest.mark.parametrize("records", [SERVERS, MODELS, TARIFFS, NEEDS], ids=["servers", "models", "tariffs", "needs"])
 def test_names_are_unique(records):
     """A key or an alias names one record, whatever its capitals."""
     owners: dict[str, set[str]] = {}
@@ -135,7 +139,9 @@ def test_the_models_that_others_name_are_there():
     listed = {f"qwen2.5-{size}" for size in ("0.5b", "1.5b", "3b", "7b", "14b", "32b", "72b")}
     listed |= {"phi-3-mini", "mistral-7b", "qwen2-72b"}
 
-    assert {row.model for row in THROUGHPUTS} | listed <= {model.key for model in MODELS}
+    named = {row.model for row in (*THROUGHPUTS, *SCORES, *CLAIMS, *LOSSES) if row.model}
+
+    assert named | listed <= {model.key for model in MODELS}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.key)
@@ -275,6 +281,10 @@ def test_hooks_are_known_and_repeatable():
     assert manager.hook.llm_tco_models() == [MODELS]
     assert manager.hook.llm_tco_tariffs() == [TARIFFS]
     assert manager.hook.llm_tco_throughputs() == [THROUGHPUTS]
+    assert manager.hook.llm_tco_model_scores() == [SCORES]
+    assert manager.hook.llm_tco_quantisation_losses() == [LOSSES]
+    assert manager.hook.llm_tco_task_needs() == [NEEDS]
+    assert manager.hook.llm_tco_memory_claims() == [CLAIMS]
 
 
 def test_entry_point_names_the_plugin():
@@ -293,3 +303,32 @@ def test_hosting_and_work_are_literal():
     assert {row.authority for row in prices.values()} == {"claim"}
     assert sum(prices[key].low.value for key in monthly) + prices["security-audit"].low.value / 3 == 12_600
     assert sum(prices[key].high.value for key in monthly) + prices["security-audit"].high.value / 3 == 22_000
+
+
+def test_every_grade_that_a_task_asks_for_is_given_to_a_model():
+    """A task names a benchmark in which models have scores, in formats whose cost in it is stated."""
+    for need in NEEDS:
+        scores = [row.score for row in SCORES if row.benchmark == need.benchmark]
+        costed = {row.quantisation for row in LOSSES if row.benchmark == need.benchmark} | {"f16"}
+
+        assert need.least_parameters or max(scores) >= need.minimum_score
+        assert set(need.quantisations) <= costed
+
+
+def test_every_claim_on_memory_names_a_task():
+    """The use of a claim is a kind of task that asks for a model of no more than its size."""
+    sizes = {model.key: model.parameters for model in MODELS}
+    asked = {need.key: need.least_parameters for need in NEEDS}
+
+    assert all(asked[claim.use] <= sizes[claim.model] for claim in CLAIMS)
+
+
+@pytest.mark.parametrize(
+    ("form", "model", "loss"),
+    [("int8", "llama-3-8b", 1 - 66.55 / 66.54), ("int8", "llama-3-70b", 1 - 78.69 / 80.18), ("int4", "llama-3.1-8b", 0.003)],
+)  # fmt: skip
+def test_losses_are_those_of_the_published_scores(form, model, loss):
+    """What a format costs follows from the scores before and after, to four digits."""
+    (row,) = [row for row in LOSSES if (row.quantisation, row.model) == (form, model)]
+
+    assert row.loss == pytest.approx(loss, abs=5e-5)

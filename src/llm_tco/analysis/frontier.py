@@ -306,16 +306,17 @@ class Frontier:
     def hull(self) -> Hull:
         """The best of all single models, of all thresholds between two of them, and of mixes of these.
 
-        In each pair the model that costs more on the mean is the strong one, and the frontier's
-        own pair is there as it was named. Without a
-        score there are the single models and their mixes only.
+        In each pair the model that costs more on the mean is the strong one; at equal cost
+        both are in turn, and the frontier's own pair is there as it was named. Without a score
+        there are the single models and their mixes only.
         """
         models = self.outcomes.models
         policies: list[Policy] = [Always(model) for model in models]
         figures = [self._totals[:2] / len(self.outcomes)]
         by_cost = sorted(range(len(models)), key=lambda place: (self._totals[1, place], self._totals[0, place]))
-        named = self._pair(None, None)  # at equal cost, or by name, the other way round than the list has it
-        pairs = dict.fromkeys([*combinations(by_cost, 2), named])
+        pairs = list(combinations(by_cost, 2))
+        pairs += [(b, a) for a, b in pairs if self._totals[1, a] == self._totals[1, b]]  # none of the two is dearer
+        pairs = list(dict.fromkeys([*pairs, self._pair(None, None)]))
         for pair in pairs if self.score is not None else ():
             curve = self._curve(pair)[:2]
             corners = upper_hull(curve[1], curve[0])

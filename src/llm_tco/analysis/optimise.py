@@ -67,8 +67,9 @@ class Mix:
 
     @property
     def gap(self) -> float:
-        """How much of its cost the mix may be above the cheapest one, 0 to 1."""
-        return 0.0 if self.cost <= self.lower_bound else (self.cost - self.lower_bound) / self.cost
+        """How much of its cost the mix may be above the cheapest one; infinite where it costs nothing and might earn."""
+        above = max(self.cost - self.lower_bound, 0.0)
+        return above / abs(self.cost) if self.cost else float(np.inf if above else 0.0)
 
     @property
     def answers(self) -> Answers:
@@ -139,7 +140,9 @@ def cheapest_mix(
     ]
     check_fleets_apart(curves)
     search = ShareSearch(curves, limits)
-    _check_sums(search, setting)
+    first = {curve.name: number for number, curve in reversed(list(enumerate(curves)))}
+    even = {number: 1.0 / len(first) for number in first.values()}  # that it may leave requests unserved does no harm
+    _check_sums(search, setting, even, _option(search, setting, even))
     search.run(gap)
     return _mix(search, setting, list(routes))
 
@@ -248,6 +251,7 @@ def _mix(search: ShareSearch, setting: Setting, names: Sequence[str]) -> Mix:
     """Evaluate the best mix as a whole, and describe it."""
     curves, best = search.curves, search.best
     option = _option(search, setting, best)
+    _check_sums(search, setting, best, option)
     cost = float(np.asarray(option.npv_cost))
     binding = []
     for word, unit, limit in (
@@ -261,7 +265,7 @@ def _mix(search: ShareSearch, setting: Setting, names: Sequence[str]) -> Mix:
         chosen={curves[number].name: curves[number].place for number in best},
         option=option,
         cost=cost,
-        lower_bound=min(search.bound, cost),
+        lower_bound=search.bound,
         servers=_servers(option),
         alone={name: search.alone(name) for name in names},
         binding=tuple(binding),
@@ -278,23 +282,18 @@ def _option(search: ShareSearch, setting: Setting, mix: Mapping[int, float]) -> 
     return Option(name="cheapest mix", component=component, demand=setting.demand, terms=setting.terms, ledger=ledger)
 
 
-def _check_sums(search: ShareSearch, setting: Setting) -> None:
-    """Refuse costs that are no sum over the routes, as nothing would be proven.
-
-    The mix of all routes in equal shares shows it; that it may leave requests unserved does no harm.
-    """
-    first = {curve.name: number for number, curve in reversed(list(enumerate(search.curves)))}
-    even = {number: 1.0 / len(first) for number in first.values()}
-    option = _option(search, setting, even)
+def _check_sums(search: ShareSearch, setting: Setting, mix: Mapping[int, float], option: Option) -> None:
+    """Refuse a mix whose sums are not those of its routes, as nothing would be proven."""
     whole: dict[str | None, float] = {None: float(np.asarray(option.npv_cost))}
     whole.update({unit: float(summed(option.ledger.amounts(unit))) for unit in setting.units})
     for unit, amount in whole.items():
-        parts = search.total(unit, even)
+        parts = search.total(unit, mix)
         if not np.isclose(amount, parts, rtol=_ROUNDING, atol=_ROUNDING):
+            shares = ", ".join(f"{search.curves[number].name} {share:.3g}" for number, share in mix.items())
             raise MismatchError(
-                f"in equal shares the mix has a sum of {amount:g} ({unit or setting.terms.currency}), and its routes "
-                f"by themselves one of {parts:g}. What stands in front of the router, or a tax, depends on all of "
-                "them together, so that no bound can be proven. Compare a few mixes with it instead"
+                f"the mix {shares} has a sum of {amount:g} ({unit or setting.terms.currency}), and its routes by "
+                f"themselves one of {parts:g}. What stands in front of the router depends on all of them together, so "
+                "that no bound can be proven. Compare a few mixes with it instead"
             )
 
 

@@ -8,6 +8,7 @@ that the cost at the lower end is a bound for the whole range.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import blake2b
 from typing import Final, TypeVar
 
 import attrs
@@ -37,7 +38,7 @@ CUTS: Final = 8
 """Parts into which a piece is cut."""
 NARROW: Final = 1e-12
 """Share below which a piece is cut no further: less than one request in a million million."""
-MAX_POINTS: Final = 40_000
+MAX_POINTS: Final = 100_000
 """Shares of one route at which its cost is evaluated at most."""
 _AFFINE: Final = 1e-9
 """Relative error up to which points lie on one line."""
@@ -113,7 +114,13 @@ class Setting:
                 f"routes.{tag}", "holds draws, and the cheapest mix is that of one case. State plain numbers"
             )
         able = (np.max(ledger.unserved, axis=-1) <= 0) & (not ledger.unpriced)
-        return Reading(ledger, cost, np.asarray(able), quantities)
+        size = np.shape(share)
+        return Reading(
+            ledger,
+            np.broadcast_to(cost, size),
+            np.broadcast_to(able, size),
+            {unit: np.broadcast_to(amount, size) for unit, amount in quantities.items()},
+        )
 
 
 @attrs.frozen(eq=False)
@@ -198,8 +205,7 @@ class ShareCurve:
     def __attrs_post_init__(self) -> None:
         self.rising = bool(np.all(np.greater_equal(self.setting.terms.discount_rate, 0)))
         self.setting.read(self.route, 1.0, self.name)  # refuses draws, of which a batch could not be told apart
-        self.evaluate([0.0])  # apart: at no requests no price is missing
-        self.evaluate(np.arange(1, PARTS + 1) / PARTS)
+        self.evaluate(np.arange(PARTS + 1) / PARTS)
         if not self.rising and not self.smooth:
             self._resolve()
 
@@ -227,7 +233,9 @@ class ShareCurve:
         size = (new.size, self.setting.demand.timeline.size)
         rows = [np.broadcast_to(step, size) for step in found.ledger.steps.values()]
         steps = np.concatenate([np.zeros((new.size, 1)), *rows], axis=-1) + 0.0
-        numbers = [self._seen.setdefault(step.tobytes(), len(self._seen)) for step in steps]
+        numbers = [
+            self._seen.setdefault(blake2b(step.tobytes(), digest_size=16).digest(), len(self._seen)) for step in steps
+        ]
         order = np.argsort(np.concatenate([self.shares, new]), kind="stable")
 
         self.shares = np.concatenate([self.shares, new])[order]
@@ -283,11 +291,12 @@ class ShareCurve:
         for unit, values in self.amounts.items():
             rate = (values[high] - values[low]) / width
             best = np.maximum if unit == RIGHT_ANSWERS else np.minimum
-            on_line = exact | self._proportional(values)
-            amounts[unit] = (
-                np.where(on_line, values[low], best(values[low], values[high])),
-                np.where(on_line, rate, 0),
-            )
+            each = self._per_share(values)
+            if each is not None:
+                amounts[unit] = (each * self.shares[low], np.full(low.size, each))
+            else:
+                bent = best(values[low], values[high])
+                amounts[unit] = (np.where(exact, values[low], bent), np.where(exact, rate, 0.0))
         found = Pieces(
             self.shares[low],
             self.shares[high],
@@ -304,16 +313,17 @@ class ShareCurve:
         chord = (self.costs[inner - 1] * right + self.costs[inner + 1] * left) / (left + right)
         return np.asarray(np.abs(self.costs[inner] - chord) <= _AFFINE * np.abs(self.costs).max(initial=0.0))
 
-    def _proportional(self, values: FloatArray) -> bool:
-        """Say whether a quantity is the share times a number wherever all requests are carried."""
+    def _per_share(self, values: FloatArray) -> float | None:
+        """Give what a quantity is per share where it is the share times a number; None where it is not."""
         able = self.able & (self.shares > 0)
         ratio = values[able] / self.shares[able]
-        return bool(np.ptp(ratio) <= _AFFINE * np.abs(ratio).max()) if ratio.size else True
+        same = ratio.size and np.ptp(ratio) <= _AFFINE * np.abs(ratio).max()
+        return float(ratio.mean()) if same else None
 
 
 def _joined(old: npt.NDArray[_Scalar], more: npt.NDArray[_Scalar], order: npt.NDArray[np.intp]) -> npt.NDArray[_Scalar]:
     """Put the values of new shares among those of the old ones."""
-    every: npt.NDArray[_Scalar] = np.concatenate([old, np.broadcast_to(more, order.size - old.size)])
+    every: npt.NDArray[_Scalar] = np.concatenate([old, more])
     return every[order]
 
 

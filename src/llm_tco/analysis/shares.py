@@ -26,6 +26,8 @@ _SOLVER: Final = 1e-6
 """Relative error of the solver, which is taken off its bound."""
 _ROUNDING: Final = 1e-9
 """Relative error up to which figures are equal."""
+_TIE: Final = 1e-12
+"""Relative difference up to which two mixes cost the same."""
 _POLISHED: Final = 20
 """Times at which pieces around the best mix are cut."""
 _INFEASIBLE: Final = 2
@@ -122,7 +124,7 @@ class ShareSearch:
         for _ in range(ROUNDS):
             self.bound, uses = self._solve(self.limits)
             self._corners(uses)
-            if self.cost - self.bound <= gap * abs(self.cost):
+            if self.best and self.cost - self.bound <= gap * abs(self.cost):
                 break
             if not self._refine(uses):
                 break
@@ -145,9 +147,10 @@ class ShareSearch:
                 place = int(np.searchsorted(pieces.low, share, side="right")) - 1
                 low, high = float(pieces.low[place]), float(pieces.high[place])
                 uses.append(Use(number, low, high, share, bool(pieces.exact[place])))
-            if not self._refine(uses):
-                return
+            before = self.cost
             self._corners(uses)
+            if not self._refine(uses) and self.cost == before:
+                return
 
     def _refine(self, uses: Sequence[Use]) -> bool:
         """Cut the pieces in use on which the bound is not the cost; say whether there was one."""
@@ -186,7 +189,8 @@ class ShareSearch:
             amounts = {number: self.curves[number].amounts[unit] for number in places}
             allowed &= self.limits.kept(unit, total(float(self._base.quantities[unit]), amounts))
         costs = np.where(allowed, costs, np.inf)
-        if costs.size and costs.min() < self.cost:
+        # What is cheaper by rounding errors only is no reason to leave a simpler mix.
+        if costs.size and costs.min() < self.cost - (_TIE * abs(self.cost) if self.best else 0.0):
             chosen = int(costs.argmin())
             self.cost = float(costs[chosen])
             self.best = {number: float(shares[chosen]) for number, shares in mixes.items() if shares[chosen] > 0}
@@ -204,6 +208,8 @@ class ShareSearch:
         if result.x is None:
             raise InfeasibleError(f"the solver found no mix: {result.message}")
         bound = base + (result.mip_dual_bound - _SOLVER) * scale
+        if not any(np.any(one.cost < 0) for one in pieces):
+            bound = max(bound, base)
         picked = np.round(result.x[: result.x.size // 2]).astype(bool)
         inside = result.x[result.x.size // 2 :]
         owner = np.repeat(np.arange(len(pieces)), [one.low.size for one in pieces])

@@ -65,6 +65,7 @@ class Bound:
 _CARD_HOUR: Final = "an hour of the oldest card costs cents, and no hour of one card 100 USD"
 _WATTS: Final = "no card draws 3 kW"
 _RACK: Final = "no rack draws 500 kW"
+_COUNTED: Final = "parameters are counted one by one, not in billions"
 _SCORE: Final = "scores are shares, percents or Elo points"
 
 BOUNDS: Final = (
@@ -84,7 +85,7 @@ BOUNDS: Final = (
     Bound("server", "*per_hour*", 0.01, 1e4, "USD/h", "a rack of 72 cards stays below"),
     Bound("server", "*price*", 0, 2e7, "USD", "a rack of 72 cards costs a few million dollars"),
     Bound("server", "*", 0, 1e6, "", "rack units, ports and years"),
-    Bound("model", "*parameters", 1e5, 1e14, "", "parameters are counted one by one, not in billions"),
+    Bound("model", "*parameters", 1e5, 1e14, "", _COUNTED),
     Bound("model", "*score*", -1e4, 1e4, "", _SCORE),
     Bound("model", "*quality*", -1e4, 1e4, "", _SCORE),
     Bound("model", "*", 0, 1e9, "", "layers, heads, widths and contexts are counted one by one"),
@@ -92,6 +93,14 @@ BOUNDS: Final = (
     Bound("throughput", "*tokens_per_s", 1e-3, 1e8, "1/s", "slower than a token in 15 minutes, or faster than a rack"),
     Bound("throughput", "*requests_per_s", 1e-6, 1e6, "1/s", "slower than one in 11 days, or faster than a rack"),
     Bound("throughput", "*", 0, 1e9, "", "lengths, streams and times of one measurement"),
+    Bound("model_score", "*", 0, 1e4, "", _SCORE),
+    Bound(
+        "quantisation_loss", "loss", -0.5, 1, "", "a ratio, not percent, and no format makes a model half as good again"
+    ),
+    Bound("task_need", "minimum_score", 0, 1e4, "", _SCORE),
+    Bound("task_need", "least_parameters", 1e5, 1e14, "", _COUNTED),
+    Bound("memory_claim", "gpus", 1, 1024, "", "one replica"),
+    Bound("memory_claim", "memory_bytes", 1e7, 1e15, "B", "less is stated in gigabytes, and no rack has more"),
     Bound("price", "*tokens*", 0, 1e15, "tokens", "what the largest customer uses in a month"),
     Bound("price", "*per_request", 1e-8, 100, "USD", "no answer costs 100 USD before its tokens", zero=True),
     Bound("price", "*commit*", 0, 1e10, "USD", "no contract on tokens is larger"),

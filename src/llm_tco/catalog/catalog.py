@@ -61,6 +61,10 @@ _BRINGS = {
     "tariff": "llm-tco-reference",
     "service_price": "llm-tco-reference",
     "throughput": "llm-tco-reference",
+    "model_score": "llm-tco-reference",
+    "quantisation_loss": "llm-tco-reference",
+    "task_need": "llm-tco-reference",
+    "memory_claim": "llm-tco-reference",
 }
 """The plugins of this project that bring each kind of record."""
 
@@ -130,6 +134,22 @@ class Catalog:
     def all(self, kind: type[R]) -> tuple[R, ...]:
         """List the records of a kind."""
         return tuple(record for record in self.records if isinstance(record, kind))
+
+    def record(self, kind: type[R], *words: str, on: date | None = None, plugin: str | None = None) -> R:
+        """Look a record of any kind up by all the words of its identity, or another name, in any spelling.
+
+        Args:
+            kind: Kind of record, such as `TaskNeed`.
+            words: The words, in the order of `identity`; empty where the record leaves one open.
+            on: Only a record that holds on this day; without it, any.
+            plugin: Only the records of this plugin.
+
+        Raises:
+            UnknownRecordError: No plugin brings it.
+            NotInForceError: None of the records holds on that day.
+            ConflictingRecordsError: Plugins of equal authority disagree.
+        """
+        return self._find(kind, folded(words), on=on, plugin=plugin, asked="/".join(filter(None, words)))
 
     def gpu(self, key: str, *, on: date | None = None, plugin: str | None = None) -> Gpu:
         """Look an accelerator up by its key or another name.
@@ -303,9 +323,17 @@ class Catalog:
             else self._find(Throughput, words, plugin=plugin)
         )
 
-    def _find(self, kind: type[R], words: tuple[str, ...], *, on: date | None = None, plugin: str | None = None) -> R:
+    def _find(
+        self,
+        kind: type[R],
+        words: tuple[str, ...],
+        *,
+        on: date | None = None,
+        plugin: str | None = None,
+        asked: str = "",
+    ) -> R:
         found = self._lookup(kind, words, on=on, plugin=plugin)
-        asked = "/".join(word for word in words if word)
+        asked = asked or "/".join(word for word in words if word)
         if not found:
             raise UnknownRecordError(self._unknown(kind, words, asked, plugin))
         if on is not None:

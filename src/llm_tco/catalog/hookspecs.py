@@ -8,6 +8,7 @@ import pluggy
 
 from llm_tco.catalog.hardware import Gpu, Server
 from llm_tco.catalog.models import Model, Throughput
+from llm_tco.catalog.needs import MemoryClaim, ModelScore, QuantisationLoss, TaskNeed
 from llm_tco.catalog.prices import TokenPrice
 from llm_tco.catalog.tariffs import ServicePrice, Tariff
 
@@ -58,6 +59,30 @@ def llm_tco_service_prices() -> Iterable[ServicePrice]:
 @hookspec
 def llm_tco_throughputs() -> Iterable[Throughput]:
     """Return measured throughputs."""
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def llm_tco_model_scores() -> Iterable[ModelScore]:
+    """Return what models reached in benchmarks, beside the scores of their own records."""
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def llm_tco_quantisation_losses() -> Iterable[QuantisationLoss]:
+    """Return what formats of weights cost in quality."""
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def llm_tco_task_needs() -> Iterable[TaskNeed]:
+    """Return what kinds of task ask of a model."""
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def llm_tco_memory_claims() -> Iterable[MemoryClaim]:
+    """Return the memory that models are said to need."""
     raise AssertionError("a specification is never called")
 
 

@@ -21,6 +21,7 @@ from llm_tco.catalog.checks import Problem, check_periods, check_record, name_of
 from llm_tco.catalog.hardware import Gpu, Server
 from llm_tco.catalog.hookspecs import PROJECT
 from llm_tco.catalog.models import Model, Throughput
+from llm_tco.catalog.needs import MemoryClaim, ModelScore, QuantisationLoss, TaskNeed
 from llm_tco.catalog.prices import TokenPrice
 from llm_tco.catalog.records import Origin, Record
 from llm_tco.catalog.tariffs import ServicePrice, Tariff
@@ -37,6 +38,10 @@ HOOKS: Final[Mapping[str, type[Record]]] = {
     "llm_tco_tariffs": Tariff,
     "llm_tco_service_prices": ServicePrice,
     "llm_tco_throughputs": Throughput,
+    "llm_tco_model_scores": ModelScore,
+    "llm_tco_quantisation_losses": QuantisationLoss,
+    "llm_tco_task_needs": TaskNeed,
+    "llm_tco_memory_claims": MemoryClaim,
 }
 COMPONENTS: Final = "llm_tco_components"
 """The hook that returns component classes in the place of records."""

@@ -49,12 +49,17 @@ def plugins(*, as_json: bool) -> None:
         print_json([{**attrs.asdict(report), "records": dict(report.records)} for report in reports])
         return
     for report in reports:
-        counts = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in report.records)
+        counts = ", ".join(f"{count} {_counted(kind, count)}" for kind, count in report.records)
         click.echo(f"{report.distribution} {report.version}: {report.status}" + (f", {counts}" if counts else ""))
         if report.hooks:
             click.echo(f"  hooks: {', '.join(report.hooks)}")
         for problem in report.problems:
             click.echo(f"  {problem}")
+
+
+def _counted(kind: str, count: int) -> str:
+    """Write the name of a kind in the number that fits a count."""
+    return kind if count == 1 else f"{kind}{'es' if kind.endswith('s') else 's'}"
 
 
 def _rates(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:

@@ -11,9 +11,9 @@ import attrs
 from llm_tco._fields import is_a, number, text, whole
 from llm_tco.catalog.hardware import Gpu, Server
 from llm_tco.catalog.models import Model
+from llm_tco.catalog.needs import check_quality
 from llm_tco.errors import InvalidValueError, NotInForceError
 from llm_tco.money import ExchangeRates, Money, money
-from llm_tco.serving.needs import check_quality
 from llm_tco.serving.quantisation import quantisation_of
 from llm_tco.units import HOURS_PER_MONTH, MONTHS_PER_YEAR, WATTS_PER_KILOWATT
 
@@ -157,7 +157,7 @@ def candidates_of(
 
 
 @attrs.frozen(eq=False)
-class Price:
+class MonthlyPrice:
     """What a server costs, or why nobody knows.
 
     Attributes:
@@ -171,7 +171,7 @@ class Price:
     problem: str | None = None
 
 
-def price_of(hardware: Hardware, fx: ExchangeRates, on: date) -> Price:
+def price_of(hardware: Hardware, fx: ExchangeRates, on: date) -> MonthlyPrice:
     """Price a server for a month, in the base currency of the rates.
 
     Args:
@@ -193,19 +193,19 @@ def price_of(hardware: Hardware, fx: ExchangeRates, on: date) -> Price:
             try:
                 rent = hardware.gpu.price("rental", on=on).price
             except NotInForceError as error:
-                return Price(problem=str(error))
-        return Price(fixed=converted(rent) * hardware.gpus_per_server * HOURS_PER_MONTH)
+                return MonthlyPrice(problem=str(error))
+        return MonthlyPrice(fixed=converted(rent) * hardware.gpus_per_server * HOURS_PER_MONTH)
     missing = [name for name in ("price_per_kwh", "pue") if getattr(hardware, name) is None]
     missing += [f"{name} of the server {server.key}" for name in ("idle_w", "peak_w") if getattr(server, name) is None]
     if not hardware.owned:
         missing += ["life_years"] if hardware.life_years is None else []
         missing += [f"the parts of the server {server.key}"] if server.price is None else []
     if missing:
-        return Price(problem=f"{hardware.name} has no price: {', '.join(missing)} is not stated")
+        return MonthlyPrice(problem=f"{hardware.name} has no price: {', '.join(missing)} is not stated")
     assert hardware.price_per_kwh is not None
     kwh = converted(hardware.price_per_kwh) * (hardware.pue or 1.0) * HOURS_PER_MONTH / WATTS_PER_KILOWATT
     idle, peak = float(server.idle_w or 0.0), float(server.peak_w or 0.0)
     bought = 0.0
     if not hardware.owned and server.price is not None and hardware.life_years is not None:
         bought = converted(server.price) / (hardware.life_years * MONTHS_PER_YEAR)
-    return Price(fixed=bought + idle * kwh, busy=(peak - idle) * kwh)
+    return MonthlyPrice(fixed=bought + idle * kwh, busy=(peak - idle) * kwh)

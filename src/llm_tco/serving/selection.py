@@ -7,7 +7,7 @@ candidate that falls short is refused with the first reason, in the order of `RE
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Final
 
@@ -15,15 +15,16 @@ import attrs
 import numpy as np
 
 from llm_tco._fields import FloatArray
+from llm_tco.catalog.catalog import Catalog
 from llm_tco.catalog.hardware import Gpu
 from llm_tco.catalog.models import Throughput
-from llm_tco.errors import InvalidValueError, LlmTcoError, suggest
+from llm_tco.errors import InvalidValueError, LlmTcoError, NotInForceError, suggest
 from llm_tco.money import ExchangeRates, Quote
-from llm_tco.serving.candidates import Candidate, Price, Task, price_of
+from llm_tco.serving.candidates import Candidate, MonthlyPrice, Task, price_of
 from llm_tco.serving.efficiency import efficiency_of
 from llm_tco.serving.estimate import Group, Rates, kv_precision_of
-from llm_tco.serving.needs import Tables
 from llm_tco.serving.operating import measured_at, throughput_at
+from llm_tco.serving.quality import Grades
 from llm_tco.serving.quantisation import quantisation_of
 from llm_tco.serving.roofline import Columns, peak_of
 from llm_tco.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -123,41 +124,42 @@ def choose(
     currency: str,
     fx: Mapping[str, Quote] | None = None,
     on: date,
-    tables: Tables | None = None,
-    records: Iterable[Throughput] = (),
+    catalog: Catalog | None = None,
 ) -> tuple[Choice, ...]:
     """Find what meets each task, the cheapest first, and say why the rest does not.
 
     Each task is served by servers of its own. Rates are estimates (`llm_tco.serving.estimate`);
-    where records hold measurements near the operating point, these count.
+    where the catalog holds measurements near the operating point, these count.
 
     Args:
         tasks: The tasks.
         candidates: The combinations, such as those of `candidates_of`.
         currency: Currency of all costs.
         fx: What one unit of each other currency is worth in it.
-        on: The day whose rental prices are meant.
-        tables: Scores and losses beside those of the catalog.
-        records: Measurements, such as `catalog.all(Throughput)`.
+        on: The day whose rental prices and scores are meant.
+        catalog: Measured throughputs, what formats cost in quality, and scores beside those of the models'
+            own records; none of them without it.
 
     Returns:
         A choice for each task, in their order.
 
     Raises:
         MissingRateError: A price is in a currency without a rate.
+        ConflictingRecordsError: Plugins of equal authority disagree on a score or a loss.
     """
-    given = tables or Tables()
+    given = Catalog() if catalog is None else catalog
+    grades = Grades(given, on)
     if not tasks or not candidates:
         raise InvalidValueError("candidates" if tasks else "tasks", "must hold at least one")
     lacking = _lacking(candidates)
     usable = [place for place, why in enumerate(lacking) if why is None]
-    sized = _Sized.of(tasks, [candidates[place] for place in usable], tuple(records)) if usable else None
+    sized = _Sized.of(tasks, [candidates[place] for place in usable], given.all(Throughput)) if usable else None
     prices = _prices(candidates, ExchangeRates(currency, fx or {}), on)
     column = {place: index for index, place in enumerate(usable)}
     choices = []
     for row, task in enumerate(tasks):
         found = [
-            _verdict(task, candidate, given, lacking[place], sized, (row, column.get(place, -1)), prices[place])
+            _verdict(task, candidate, grades, lacking[place], sized, (row, column.get(place, -1)), prices[place])
             for place, candidate in enumerate(candidates)
         ]
         offers = [one for one in found if isinstance(one, Offer)]
@@ -199,9 +201,9 @@ def _problem(ask: Callable[[], object]) -> str | None:
     return None
 
 
-def _prices(candidates: Sequence[Candidate], fx: ExchangeRates, on: date) -> list[Price]:
+def _prices(candidates: Sequence[Candidate], fx: ExchangeRates, on: date) -> list[MonthlyPrice]:
     """Price each piece of hardware once, and give the price of each candidate's."""
-    known: dict[int, Price] = {}
+    known: dict[int, MonthlyPrice] = {}
     for one in candidates:
         if id(one.hardware) not in known:
             known[id(one.hardware)] = price_of(one.hardware, fx, on)
@@ -308,14 +310,14 @@ def _throughput(one: Candidate, task: Task, measured: tuple[Throughput, ...], ba
 def _verdict(
     task: Task,
     candidate: Candidate,
-    tables: Tables,
+    grades: Grades,
     lacking: str | None,
     sized: _Sized | None,
     at: tuple[int, int],
-    price: Price,
+    price: MonthlyPrice,
 ) -> Offer | Refusal:
     """Hold a candidate to everything that a task asks for, in the order of `REASONS`."""
-    kind, reason, score = _quality(task, candidate, tables)
+    kind, reason, score = _quality(task, candidate, grades)
     if kind:
         return Refusal(candidate=candidate, kind=kind, reason=reason)
     if lacking is not None or sized is None:
@@ -333,7 +335,7 @@ def _verdict(
     return offer
 
 
-def _quality(task: Task, candidate: Candidate, tables: Tables) -> tuple[str, str, float | None]:
+def _quality(task: Task, candidate: Candidate, grades: Grades) -> tuple[str, str, float | None]:
     """Hold a candidate to the formats and the quality that a task asks for."""
     model, form = candidate.model, candidate.quantisation
     allowed = [quantisation_of(name).name for name in task.quantisations]
@@ -344,12 +346,15 @@ def _quality(task: Task, candidate: Candidate, tables: Tables) -> tuple[str, str
         return "quality", f"{model.parameters / 1e9:g} billion parameters; at least {least} are asked for", None
     if task.benchmark is None or task.minimum_score is None:
         return "", "", None
-    score = tables.score(model, task.benchmark)
+    try:
+        score = grades.score(model, task.benchmark)
+    except NotInForceError as error:
+        return "quality unknown", str(error), None
     if score is None:
-        known = tables.benchmarks(model)
+        known = grades.benchmarks(model)
         near = f"{suggest(task.benchmark, known)}" if known else "; none is stated at all"
         return "quality unknown", f"nobody states the {task.benchmark!r} of {model.key}{near}", None
-    loss = tables.loss(model, form, task.benchmark)
+    loss = grades.loss(model, form, task.benchmark)
     if loss is None and not task.ignore_quantisation_loss:
         text_ = f"nobody states what {form} costs {model.key} in {task.benchmark!r}; state a loss, or ignore it"
         return "quality unknown", f"{text_} by ignore_quantisation_loss = true", None
@@ -381,7 +386,7 @@ def _fit(task: Task, candidate: Candidate, sized: _Sized, at: tuple[int, int]) -
     return "", ""
 
 
-def _offer(candidate: Candidate, sized: _Sized, at: tuple[int, int], price: Price, score: float | None) -> Offer:
+def _offer(candidate: Candidate, sized: _Sized, at: tuple[int, int], price: MonthlyPrice, score: float | None) -> Offer:
     per_server = candidate.hardware.replicas_per_server(candidate.gpus)
     servers, low = (
         int(np.ceil(max(float(count[at]), 1.0) / per_server * (1 - _ROUNDING)))

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from llm_tco.catalog.checks import RISING
 from llm_tco.catalog.hardware import Gpu, GpuPrice, Part, Server
 from llm_tco.catalog.models import Model, QualityScore, Throughput
+from llm_tco.catalog.needs import MemoryClaim, ModelScore, QuantisationLoss, TaskNeed
 from llm_tco.catalog.prices import Rate, Tier, TokenPrice, Window
 from llm_tco.catalog.records import AUTHORITIES, Period, Record, Source
 from llm_tco.catalog.tariffs import Band, ServicePrice, Tariff
 from llm_tco.catalog.weeks import DAYS
 from llm_tco.money import Money
+from llm_tco.serving.quantisation import QUANTISATIONS
 
 CURRENCIES: Final = ("USD", "EUR", "CNY")
 _Fields = dict[str, st.SearchStrategy[Any]]
@@ -200,6 +202,58 @@ def throughputs() -> st.SearchStrategy[Throughput]:
     )
 
 
+def model_scores() -> st.SearchStrategy[ModelScore]:
+    """Draw scores of models, out of one and out of more."""
+
+    def make(share: float, best: float, **fields: Any) -> ModelScore:
+        return ModelScore(score=share * best, best=best, **fields)
+
+    return st.builds(
+        make,
+        share=st.floats(0.0, 1.0),
+        best=st.sampled_from([1.0, 7.0, 10.0, 100.0]),
+        **_common(),
+        model=keys(),
+        benchmark=texts(),
+    )
+
+
+def quantisation_losses() -> st.SearchStrategy[QuantisationLoss]:
+    """Draw what formats cost in quality, gains included, of a model or benchmark and of any."""
+    return st.builds(
+        QuantisationLoss,
+        **_common(),
+        quantisation=_formats(),
+        loss=st.floats(-0.5, 1.0),
+        benchmark=st.just("") | texts(),
+        model=st.just("") | keys(),
+    )
+
+
+def task_needs() -> st.SearchStrategy[TaskNeed]:
+    """Draw what tasks ask for: a score, parameters, or both."""
+    graded: _Fields = {"benchmark": texts(), "minimum_score": st.floats(0.0, 100.0)}
+    large: _Fields = {"least_parameters": st.floats(1e6, 1e13)}
+    common: _Fields = {**_common(), "key": keys(), "aliases": _some(keys()), "quantisations": _some(_formats())}
+    return st.one_of(*(st.builds(TaskNeed, **common, **asked) for asked in (graded, large, {**graded, **large})))
+
+
+def memory_claims() -> st.SearchStrategy[MemoryClaim]:
+    """Draw memory that models are said to need."""
+    return st.builds(
+        MemoryClaim,
+        **_common(),
+        model=keys(),
+        memory_bytes=st.floats(1e8, 1e13),
+        gpus=st.integers(1, 72),
+        use=texts(),
+    )
+
+
+def _formats() -> st.SearchStrategy[str]:
+    return st.sampled_from(sorted(QUANTISATIONS))
+
+
 def bands(currency: str) -> st.SearchStrategy[tuple[Band, ...]]:
     """Draw bands of a tariff that do not overlap: one in the night, one by day in some months."""
     amount = decimals(0, 5).map(lambda value: Money(value, currency))
@@ -328,6 +382,10 @@ KINDS: Final[dict[type[Record], Callable[[], st.SearchStrategy[Any]]]] = {
     TokenPrice: token_price_rows,
     Tariff: tariffs,
     ServicePrice: service_prices,
+    ModelScore: model_scores,
+    QuantisationLoss: quantisation_losses,
+    TaskNeed: task_needs,
+    MemoryClaim: memory_claims,
 }
 """A strategy for each kind of record that a plugin may bring."""
 

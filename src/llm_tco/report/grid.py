@@ -1,0 +1,71 @@
+"""Tables of figures for a terminal: what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import floor, log10
+
+from rich.table import Table
+from rich.text import Text
+
+from llm_tco.report.tables import amount
+
+UNKNOWN = "–"
+"""What stands where a figure is not known, or has no meaning."""
+
+
+def grid(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, words: Iterable[int] = (0,)) -> Table:
+    """Lay rows of texts out.
+
+    Args:
+        title: What they are.
+        columns: The headings.
+        rows: The texts, one for each column.
+        words: Places of the columns that hold words; the others hold figures, which end at the right.
+
+    Columns of which nothing is known in any row are left out.
+    """
+    rows = [tuple(row) for row in rows]
+    kept = [place for place in range(len(columns)) if any(row[place] not in ("", UNKNOWN) for row in rows)]
+    table = Table(title=title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
+    left = set(words)
+    for place in kept:
+        table.add_column(Text(columns[place]), justify="left" if place in left else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(row[place]) for place in kept))
+    return table
+
+
+def money(value: float | None, *, sign: bool = False) -> str:
+    """Write an amount, with a sign where it is a difference."""
+    if value is None:
+        return UNKNOWN
+    return f"{'+' if sign and value > 0 else ''}{amount(value)}"
+
+
+def percent(value: float | None, *, sign: bool = False, digits: int = 1) -> str:
+    """Write a ratio in percent."""
+    return UNKNOWN if value is None else f"{value * 100:{'+' if sign else ''},.{digits}f} %"
+
+
+def points(difference: float | None) -> str:
+    """Write a difference of two shares in percentage points."""
+    return UNKNOWN if difference is None else f"{difference * 100:+,.1f}"
+
+
+def span(low: float, high: float, unit: str = "") -> str:
+    """Write an interval of ratios in hundredths."""
+    return f"{low * 100:+,.1f} to {high * 100:+,.1f}{unit}"
+
+
+def figure(value: float | None, digits: int = 2) -> str:
+    """Write a figure with so many decimals."""
+    return UNKNOWN if value is None else f"{value:,.{digits}f}"
+
+
+def decimals(values: Iterable[float]) -> int:
+    """Say how many decimals a column needs: four digits of the largest amount, two of the smallest."""
+    sizes = [abs(value) for value in values if value]
+    if not sizes:
+        return 0
+    return min(max(3 - floor(log10(max(sizes))), 1 - floor(log10(min(sizes))), 0), 9)
