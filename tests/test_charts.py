@@ -19,7 +19,7 @@ from llm_tco.frontiers import load_frontier
 from llm_tco.report.charts import SUFFIXES, frontier_chart, rendered, scale_of, write_chart
 from llm_tco.usage.outcomes import Outcomes
 
-FRONTIER = Path(__file__).parents[1] / "examples" / "frontier.toml"
+FRONTIER = Path(__file__).parents[1] / "examples" / "frontier" / "three-models.toml"
 NAMES = ("small", "medium", "a-model-with-a-long-name", "large")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import date
 from pathlib import Path
@@ -10,7 +11,7 @@ import attrs
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from llm_tco import ApiUsage, Labour, Route, Router, SemanticCache, Stack, Timeline, Workload, compare, load_scenario
@@ -32,15 +33,16 @@ from llm_tco.catalog.records import Source
 from llm_tco.cli import main
 from llm_tco.components.prompt_cache import PromptCache
 from llm_tco.errors import InvalidValueError, ProblemsError
-from llm_tco.frontiers import load_frontier, read_frontier
+from llm_tco.frontiers import StatedFrontier, load_frontier, read_frontier
+from llm_tco.structure import settable
 from llm_tco.testing import strategies as own
 from llm_tco.testing.mixes import caches, routers, share_routers
 from llm_tco.usage.history import read_history
-from llm_tco.usage.outcomes import FlatPrice
+from llm_tco.usage.outcomes import FlatPrice, ModelColumns
 from llm_tco.usage.similar import exact_hits, lru_curve, near_hits
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-LOSES, FRONTIER = EXAMPLES / "cache-that-loses.toml", EXAMPLES / "frontier.toml"
+LOSES, FRONTIER = EXAMPLES / "cache-that-loses.toml", EXAMPLES / "frontier" / "three-models.toml"
 SOURCE = Source(title="made for a test", checked=date(2026, 11, 1))
 YEAR = Timeline(date(2026, 12, 1), 12)
 TEAM = Workload(requests_per_month=50_000, input_tokens=500, output_tokens=300)
@@ -149,6 +151,43 @@ def test_a_cache_within_a_router_saves_what_the_whole_option_saves(share, hit_ra
     assert np.isclose(found.asked, reach)
     assert np.isclose(found.hits, reach * hit_rate)
     assert np.isclose(found.wrong_hits, reach * hit_rate * (1 - precision), atol=1e-6)
+
+
+def compared(option, workload, timeline):
+    """Compare an option with nothing; drawn parts that do not fit together are left out."""
+    try:
+        return comparison_of({"it": option}, workload, timeline)
+    except InvalidValueError:
+        assume(False)
+
+
+@given(routers(caches()) | caches(routers()) | share_routers(caches()), own.workloads(), own.timelines(24))
+@settings(max_examples=30)
+def test_each_cache_saves_what_its_option_costs_less(whole, workload, timeline):
+    """Before routers and behind them: the saving is the total cost without the cache less that with it."""
+    comparison = compared(whole, workload, timeline)
+    found = cache_cases(comparison, "it")
+    caches = list(caches_in(whole).values())
+
+    assert len(found) == len(caches)
+    for case, cache in zip(found, caches, strict=True):
+        without = comparison_of({"it": replaced(whole, cache, cache.inner)}, workload, timeline)["it"]
+        scale = abs(without.tco) + abs(comparison["it"].tco)
+        assert np.isclose(case.case.saving, without.tco - comparison["it"].tco, rtol=1e-9, atol=1e-9 * scale)
+        assert case.case.comparable == (without.feasible and comparison["it"].feasible)
+
+
+@given(routers(caches()) | caches(routers()), own.workloads(), own.timelines(24))
+@settings(max_examples=30)
+def test_the_shares_of_every_router_sum_to_one(whole, workload, timeline):
+    """Whatever reaches it takes one of its routes."""
+    comparison = compared(whole, workload, timeline)
+
+    for path, view in router_views(comparison, "it"):
+        requests = view[path].demand.requests.sum()
+        parts = view[path].component.parts(view[path].demand)
+
+        assert np.isclose(sum(part.requests.sum() for part in parts.values()), requests)
 
 
 def test_a_cache_behind_a_cache_is_judged_with_the_other_in_place():
@@ -486,6 +525,25 @@ def test_the_frontier_of_the_example_is_that_of_the_library():
         assert row["intervals"] == json.loads(json.dumps(expected.as_dict()))
 
 
+def test_the_bounds_of_the_example_by_hand():
+    """The means of the table, with nothing but its rows and the prices of the file."""
+    with (EXAMPLES / "frontier" / "outcomes.csv").open(newline="") as file:
+        rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    prices = {"small": (0.1, 0.4), "medium": (0.5, 2.0), "large": (2.5, 10.0)}
+
+    def cost(row, model):
+        return (row["prompt_tokens"] * prices[model][0] + row[f"{model}_tokens"] * prices[model][1]) / 1e6
+
+    ways = {way["way"]: way for way in document("route", FRONTIER)["ways"]}
+    best = [min(prices, key=lambda model: (-row[f"{model}_right"], cost(row, model))) for row in rows]
+
+    for model in prices:
+        assert ways[f"always {model}"]["quality"] == pytest.approx(sum(row[f"{model}_right"] for row in rows) / 240)
+        assert ways[f"always {model}"]["cost_per_request"] == pytest.approx(sum(cost(row, model) for row in rows) / 240)
+    assert ways["oracle"]["cost_per_request"] == pytest.approx(sum(map(cost, rows, best)) / 240)
+    assert ways["oracle"]["shares"] == {model: best.count(model) / 240 for model in prices}
+
+
 def frontier_document(**changes):
     """Make the document of a frontier over the table of the example."""
     models = {
@@ -497,12 +555,12 @@ def frontier_document(**changes):
         }
         for name, price in {"small": 1, "large": 25}.items()
     }
-    return {"frontier": {"outcomes": "frontier-outcomes.csv", "models": models, **changes}}
+    return {"frontier": {"outcomes": "outcomes.csv", "models": models, **changes}}
 
 
 def read(document, **more):
     """Read a document beside the examples."""
-    return read_frontier({**document, **more}, title="frontier.toml", folder=EXAMPLES)
+    return read_frontier({**document, **more}, title="frontier.toml", folder=EXAMPLES / "frontier")
 
 
 def test_without_a_score_the_best_mix_of_models_is_chosen():
@@ -535,7 +593,7 @@ def test_a_quality_is_reached_or_refused(quality):
 
 def test_a_target_that_nothing_meets_is_status_3(tmp_path):
     """The frontier is printed all the same, and why nothing is chosen."""
-    (tmp_path / "frontier-outcomes.csv").write_bytes((EXAMPLES / "frontier-outcomes.csv").read_bytes())
+    (tmp_path / "outcomes.csv").write_bytes((EXAMPLES / "frontier" / "outcomes.csv").read_bytes())
     file = tmp_path / "frontier.toml"
     file.write_text(FRONTIER.read_text("utf-8").replace("quality = 0.80", "quality = 0.99"), "utf-8")
 
@@ -548,7 +606,7 @@ def test_a_target_that_nothing_meets_is_status_3(tmp_path):
 
 def test_without_a_target_there_is_the_frontier_alone(tmp_path):
     """A curve is an answer, too."""
-    (tmp_path / "frontier-outcomes.csv").write_bytes((EXAMPLES / "frontier-outcomes.csv").read_bytes())
+    (tmp_path / "outcomes.csv").write_bytes((EXAMPLES / "frontier" / "outcomes.csv").read_bytes())
     file = tmp_path / "frontier.toml"
     file.write_text(FRONTIER.read_text("utf-8").replace("quality = 0.80", ""), "utf-8")
 
@@ -586,7 +644,7 @@ def test_a_price_may_be_flat_stated_or_looked_up():
              "frontier.baselines: must be among strong, weak, random, oracle, got 'stong'; did you mean 'strong'?",
              "frontier.draws: must be at least 1, got 0"],
         ),
-        ({"score": "dificulty"}, ["frontier.score: is no column of frontier-outcomes.csv, got 'dificulty'; did you mean 'difficulty'?"]),
+        ({"score": "dificulty"}, ["frontier.score: is no column of outcomes.csv, got 'dificulty'; did you mean 'difficulty'?"]),
         ({"outcomes": "nowhere.csv"}, ["frontier.outcomes: "]),
         ({"weak": "smal"}, ["frontier.weak: must be one of the models, got 'smal'; did you mean 'small'?"]),
         ({"quality": 0.8, "cost_per_request": "1 USD"}, ["frontier.quality: must stand alone"]),
@@ -622,6 +680,14 @@ def test_columns_and_prices_of_models_are_checked_together():
     assert prices.value.problems == (
         "frontier.models.large.price: is the name of nothing in the table [prices], got 'lrge'; did you mean 'large'?",
     )
+
+
+@pytest.mark.parametrize("kind", [StatedFrontier, ModelColumns, FlatPrice])
+def test_every_key_of_a_frontier_is_documented(kind):
+    """Who writes a file finds each key on the page."""
+    page = (EXAMPLES.parent / "docs" / "explanation" / "frontier.md").read_text("utf-8")
+
+    assert all(f"`{name}`" in page for name in settable(kind))
 
 
 # -- a history -------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from datetime import date
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -31,10 +32,12 @@ from llm_tco.demand import Workload
 from llm_tco.errors import InfeasibleError, InvalidValueError, MismatchError
 from llm_tco.financing import FinancialTerms, Tax
 from llm_tco.money import ExchangeRates
+from llm_tco.scenario import load_scenario
 from llm_tco.testing import strategies as own
 from llm_tco.timeline import Timeline
 
 GAP = 1e-3
+EXAMPLES = Path(__file__).parent.parent / "examples"
 TIMELINE = Timeline(date(2026, 12, 1), 12)
 TEAM = Workload(requests_per_month=30_000, input_tokens=500, output_tokens=300)
 RATIO = st.floats(0.0, 1.0)
@@ -594,3 +597,25 @@ def test_no_requests_cost_what_is_fixed():
     assert mix.cost == mix.lower_bound == 0.0
     assert mix.gap == 0.0
     assert mix.shares == {"cloud": 1.0}
+
+
+@pytest.mark.parametrize("servers", [1, 2, 3, 4])
+def test_the_example_by_hand(servers):
+    """Servers for the day and a cloud for the evening, hour by hour with literals."""
+    comparison = load_scenario(EXAMPLES / "cheapest-mix.toml").compare()
+    peak = comparison["peak"].component
+    box = attrs.evolve(peak.fleet, count=servers)
+    bought = Stack(attrs.evolve(cost, fleet=box) for cost in peak.local.target.parts)
+    route = Route(attrs.evolve(peak, fleet=box, local=Route(bought)))
+    level = np.array(([1.0] * 18 + [6.0] * 4 + [1.0] * 2) * 7)
+    an_hour = level / level.mean() * 300_000 / 730
+    carried = np.minimum(an_hour, servers * 80_000 / 730).mean() * 730
+    kwh = (150 * 730 * servers + (700 - 150) * carried / 80_000 * 730) / 1000 * 1.4
+    monthly = (300_000 - carried) * (600 * 60 + 200 * 120) / 1e6 + kwh * 0.8
+    by_hand = servers * 90_000 + monthly * sum(1.08 ** (-month / 12) for month in range(1, 37))
+
+    mix = cheapest_mix_of(comparison, "shares", alternatives={"peak": [route]})
+
+    assert np.isclose(mix.alone["peak"], by_hand, rtol=1e-9)
+    assert mix.lower_bound <= by_hand
+    assert mix.alone["cloud"] < mix.alone["local"]

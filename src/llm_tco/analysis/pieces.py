@@ -38,7 +38,7 @@ CUTS: Final = 8
 """Parts into which a piece is cut."""
 NARROW: Final = 1e-12
 """Share below which a piece is cut no further: less than one request in a million million."""
-MAX_POINTS: Final = 100_000
+MAX_POINTS: Final = 150_000
 """Shares of one route at which its cost is evaluated at most."""
 _AFFINE: Final = 1e-9
 """Relative error up to which points lie on one line."""
@@ -203,7 +203,9 @@ class ShareCurve:
     _seen: dict[bytes, int] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        self.rising = bool(np.all(np.greater_equal(self.setting.terms.discount_rate, 0)))
+        terms = self.setting.terms
+        rates = (terms.discount_rate, terms.finance.inflation_rate or 0.0)
+        self.rising = all(bool(np.all(np.greater_equal(rate, 0))) for rate in rates)
         self.setting.read(self.route, 1.0, self.name)  # refuses draws, of which a batch could not be told apart
         self.evaluate(np.arange(PARTS + 1) / PARTS)
         if not self.rising and not self.smooth:
@@ -212,12 +214,17 @@ class ShareCurve:
     @property
     def sure(self) -> bool:
         """Whether the bounds of all pieces are proven."""
-        loose = self._differ & (np.diff(self.shares) > NARROW)
-        return self.rising or not (self.smooth or bool(np.any(loose)))
+        return self.rising or not (self.smooth or bool(np.any(self._loose)))
 
     @property
     def _differ(self) -> BoolArray:
         return np.asarray((np.diff(self._steps) != 0) | (self.able[1:] != self.able[:-1]))
+
+    @property
+    def _loose(self) -> BoolArray:
+        """Where steps differ across a range that is not narrow, and that some mix may use."""
+        used = self.able[1:] | self.able[:-1]
+        return self._differ & used & (np.diff(self.shares) > NARROW)
 
     def at(self, shares: FloatArray) -> npt.NDArray[np.intp]:
         """Give the places of some shares, which are evaluated where they are new."""
@@ -253,7 +260,7 @@ class ShareCurve:
         if self._jumps() * CUTS * np.log(1.0 / NARROW) / np.log(CUTS) > MAX_POINTS:
             return
         while True:
-            wide = np.flatnonzero(self._differ & (np.diff(self.shares) > NARROW) & (self.able[1:] | self.able[:-1]))
+            wide = np.flatnonzero(self._loose)
             if not wide.size or self.shares.size + wide.size * CUTS > MAX_POINTS:
                 return
             self.refine(self.shares[wide], self.shares[wide + 1])

@@ -83,7 +83,7 @@ def _one_of(
 def _refuse(flags: Mapping[str, object], where: str) -> None:
     """Refuse flags that are given and have no meaning here."""
     for name, value in flags.items():
-        if value not in (None, False, (), {}):
+        if value is not None and value is not False and value not in ((), {}):  # 0 is given as well
             raise click.UsageError(f"{name} has no meaning {where}")
 
 

@@ -58,10 +58,10 @@ def frontier_chart(frontier: Frontier, *, title: str = "") -> dict[str, Any]:
     marks = [_Mark(row["series"], _name(row), row["cost_per_request"] * factor, row["quality"]) for row in rows]
     frame = _Frame.around(marks)
     queries, score = len(frontier.outcomes), frontier.score
-    subtitle = f"{queries:,} queries; {frontier.weak} or {frontier.strong} at random"
+    subtitle = f"{queries:,} {'query' if queries == 1 else 'queries'}; {frontier.weak} or {frontier.strong} at random"
     subtitle += "" if score is None else f", or by the score '{score}'"
     right = bool(np.isin(frontier.outcomes.quality, (0, 1)).all())
-    values = [{"series": one.series, "name": one.name, "cost": one.cost, "quality": one.quality} for one in marks]
+    values = [{**attrs.asdict(one), "place": place} for place, one in enumerate(marks)]
     labels = [attrs.asdict(label) for label in _labels(marks, frame)]
     lines = [series for series in _SERIES if any(one.series == series for one in marks)]
     return {
@@ -122,7 +122,8 @@ class _Frame:
     @classmethod
     def around(cls, marks: Sequence[_Mark]) -> _Frame:
         cost, quality = (np.array([getattr(one, name) for one in marks]) for name in ("cost", "quality"))
-        spans = [max(float(np.ptp(values)), 1e-9) for values in (cost, quality)]
+        # Where all costs are nearly one, the axis shows that, and no rounding errors.
+        spans = [max(float(np.ptp(cost)), 0.25 * float(cost.max()) or 1.0), max(float(np.ptp(quality)), 0.25)]
         low = max(0.0, float(quality.min()) - 0.08 * spans[1])
         right = float(cost.max()) + 0.06 * spans[0]
         left = float(cost.min()) - 0.06 * spans[0]
@@ -149,7 +150,7 @@ def _line(series: str, frame: _Frame, currency: str, unit: str, right: bool) -> 
                   "scale": {"domain": list(frame.cost), "nice": False, "zero": False}},
             "y": {"field": "quality", "type": "quantitative", "title": ylabel, "axis": percent,
                   "scale": {"domain": list(frame.quality), "nice": False, "zero": False}},
-            "order": {"field": "cost", "type": "quantitative"},
+            "order": {"field": "place", "type": "quantitative"},
         },
     }  # fmt: skip
 
