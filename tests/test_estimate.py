@@ -88,16 +88,21 @@ def test_a_better_card_is_never_slower(card, model, form, engine, gpus, prompt, 
         assert slower(base.generated_per_s, now.generated_per_s)
 
 
-@given(cards(), models(), formats, engines, st.integers(1, 8), prompts, prompts, answers, st.integers(1, 500))
-def test_a_longer_prompt_is_never_faster(card, model, form, engine, gpus, one, other, answer, at_once):
-    """More prompt tokens never raise what is generated, and never shorten the wait."""
+@given(
+    cards(), models(), formats, engines, st.sampled_from(PARALLEL), st.integers(1, 8), prompts, prompts, answers,
+    st.integers(1, 500),
+)  # fmt: skip
+def test_a_longer_prompt_is_never_faster(card, model, form, engine, parallel, gpus, one, other, answer, at_once):
+    """More prompt tokens never raise what is generated, and in one arrangement of cards never shorten the wait."""
     lengths = np.array(sorted((one, other)))
     found = rates(
-        card, model, form, engine=engine, gpus=gpus, input_tokens=lengths, output_tokens=answer, concurrency=at_once
-    )
+        card, model, form, engine=engine, gpus=gpus, input_tokens=lengths, output_tokens=answer, concurrency=at_once,
+        parallel=parallel,
+    )  # fmt: skip
 
     assert slower(found.generated_per_s[1], found.generated_per_s[0])
-    assert slower(found.ttft_s[0], found.ttft_s[1])
+    # The arrangement that generates faster may be another one for a longer prompt, with a shorter wait.
+    assert parallel == "faster" or slower(found.ttft_s[0], found.ttft_s[1])
 
 
 @given(cards(), models(), formats, st.sampled_from(PARALLEL), st.integers(1, 8), prompts, answers)

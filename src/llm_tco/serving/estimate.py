@@ -118,7 +118,8 @@ class Group:
             engine: An engine's name and version, or its class: `"single_stream"` or `"batched"`.
             gpus: GPUs of a group.
             kv_precision: Precision of the cache; without it the engine's own, see `kv_precision_of`.
-            parallel: How several GPUs share the model: `"tensor"`, `"pipeline"`, or the faster of the two.
+            parallel: How several GPUs share the model: `"tensor"`, `"pipeline"`, or the one of the two
+                that generates faster, whose first token may come later.
             efficiency: Own constants in the place of those of the class.
 
         Raises:
