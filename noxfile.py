@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PYTHONS = re.findall(r"Python :: (3\.\d+)", "\n".join(PROJECT["project"]["classifiers"]))
 PLUGINS = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
+EXTRAS = ",".join(PROJECT["project"]["optional-dependencies"])
 ENVIRONMENT = {"UV_PYTHON_DOWNLOADS": "never"}
 os.environ.update(ENVIRONMENT)
 
@@ -30,14 +31,14 @@ def sources(*paths: str) -> list[str]:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run every test on each supported Python that is there."""
-    session.install(*sources(".[cli,optimise,report,testing]", *(f"plugins/{name}" for name in PLUGINS)), "--group", "test")
+    session.install(*sources(f".[{EXTRAS}]", *(f"plugins/{name}" for name in PLUGINS)), "--group", "test")
     session.run("pytest", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """Run every test on the lowest versions that the packages allow."""
-    packages = sources(".[cli,optimise,report,testing]", *(f"plugins/{name}" for name in PLUGINS))
+    packages = sources(f".[{EXTRAS}]", *(f"plugins/{name}" for name in PLUGINS))
     session.install("--resolution", "lowest-direct", *packages, "--group", "test")
     session.run("pytest", *session.posargs)
 
@@ -52,7 +53,7 @@ def wheels(session: nox.Session) -> None:
         )
     built = [str(wheel) for wheel in sorted(wheels.glob("*.whl"))]
     core = next(wheel for wheel in built if Path(wheel).name.startswith("llm_tco-"))
-    session.install("--reinstall", *built, f"{core}[cli,optimise,report,testing]", "--group", "test")
+    session.install("--reinstall", *built, f"{core}[{EXTRAS}]", "--group", "test")
     session.run("pytest", "tests", *session.posargs)
 
 
@@ -68,7 +69,7 @@ def alone(session: nox.Session, plugin: str) -> None:
     core, own = (
         next(str(wheel) for wheel in wheels.glob(f"{name.replace('-', '_')}-*.whl")) for name in ("llm-tco", plugin)
     )
-    session.install("--reinstall", own, f"{core}[cli,optimise,report,testing]", "--group", "test")
+    session.install("--reinstall", own, f"{core}[{EXTRAS}]", "--group", "test")
     session.run("pytest", f"plugins/{plugin}/tests", *session.posargs)
 
 
@@ -83,20 +84,20 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def types(session: nox.Session) -> None:
     """Check types strictly."""
-    session.install(*sources(".[cli,optimise,report,testing]", *(f"plugins/{name}" for name in PLUGINS)), "--group", "lint")
+    session.install(*sources(f".[{EXTRAS}]", *(f"plugins/{name}" for name in PLUGINS)), "--group", "lint")
     session.run("mypy")
 
 
 @nox.session(python=PYTHONS[0])
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
-    session.install(*sources(".[cli,optimise,report,testing]", *(f"plugins/{name}" for name in PLUGINS)), "--group", "docs")
+    session.install(*sources(f".[{EXTRAS}]", *(f"plugins/{name}" for name in PLUGINS)), "--group", "docs")
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
 
 
 @nox.session(python=PYTHONS[0])
 def benchmarks(session: nox.Session) -> None:
     """Print how fast it is, as ratios."""
-    session.install(".[cli,optimise,report,testing]", *(f"plugins/{name}" for name in PLUGINS))
+    session.install(f".[{EXTRAS}]", *(f"plugins/{name}" for name in PLUGINS))
     for script in sorted(ROOT.glob("benchmarks/*.py")):
         session.run("python", str(script), *session.posargs)

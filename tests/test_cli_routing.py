@@ -76,6 +76,14 @@ def tco(component, workload=TEAM, timeline=YEAR):
     return comparison_of({"it": component}, workload, timeline)["it"].tco
 
 
+def compared(option, workload, timeline):
+    """Compare an option with nothing; drawn parts that do not fit together are left out."""
+    try:
+        return comparison_of({"it": option}, workload, timeline)
+    except InvalidValueError:
+        assume(False)
+
+
 # -- within options --------------------------------------------------------------------------------------------------
 
 
@@ -153,14 +161,6 @@ def test_a_cache_within_a_router_saves_what_the_whole_option_saves(share, hit_ra
     assert np.isclose(found.wrong_hits, reach * hit_rate * (1 - precision), atol=1e-6)
 
 
-def compared(option, workload, timeline):
-    """Compare an option with nothing; drawn parts that do not fit together are left out."""
-    try:
-        return comparison_of({"it": option}, workload, timeline)
-    except InvalidValueError:
-        assume(False)
-
-
 @given(routers(caches()) | caches(routers()) | share_routers(caches()), own.workloads(), own.timelines(24))
 @settings(max_examples=30)
 def test_each_cache_saves_what_its_option_costs_less(whole, workload, timeline):
@@ -220,7 +220,7 @@ def test_a_placed_cache_can_be_varied_by_its_hit_rate():
 @given(caches(share_routers()), own.workloads(), own.timelines(24))
 def test_the_demand_at_the_whole_is_the_users(whole, workload, timeline):
     """And that behind a semantic cache that never errs is what it misses."""
-    demand = workload.on(timeline)
+    demand = compared(whole, workload, timeline)["it"].demand
     cached = SemanticCache(by_request(1), hit_rate=0.25)
 
     assert demand_at(whole, whole, demand) is demand

@@ -114,7 +114,9 @@ class _Schema:
         ]
 
     def _record(self, kind: type[Record], reference: type) -> dict[str, Any]:
-        inline = self._define(kind.__name__, lambda: self._object(kind, optional=("key", "name"), leave=tuple(SET_BY_LIBRARY)))
+        inline = self._define(
+            kind.__name__, lambda: self._object(kind, optional=("key", "name"), leave=tuple(SET_BY_LIBRARY))
+        )
         return {"anyOf": [inline, self._define(reference.__name__, lambda: self._object(reference))]}
 
     def _object(

@@ -91,7 +91,10 @@ def answers_of(option: Option) -> Answers:
     per_right = None
     if right is not None:
         present = option.terms.present_value(right)
-        per_right = as_float(np.asarray(option.npv_cost) / present) if np.all(present > 0) else None
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            cost = np.asarray(option.npv_cost) / present
+        # Of hardly any right answer there is no cost: the quotient leaves the range of numbers.
+        per_right = as_float(cost) if np.isfinite(cost).all() and np.all(present > 0) else None
     return Answers(
         cost=option.tco,
         quality=share(RIGHT_ANSWERS),
