@@ -6,7 +6,6 @@ reading like any other.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Final, Protocol
 
@@ -78,8 +77,10 @@ def stated(ledger: Ledger, asked: Demand, ways: Sequence[tuple[str, Stated, Dema
     named = [(name, way) for name, way, _, _ in ways]
 
     def total(each: Callable[[Stated, Demand, Number], FloatArray]) -> FloatArray:
-        amounts = [each(way, part, kept) for _, way, part, kept in ways]
-        return functools.reduce(np.add, amounts, np.zeros(asked.timeline.size))
+        amount: FloatArray = np.zeros(asked.timeline.size)
+        for _, way, part, kept in ways:
+            amount = amount + each(way, part, kept)
+        return amount
 
     def answered(part: Demand) -> FloatArray:
         # Unserved requests follow the mix of the ways: their share is the same in each.
