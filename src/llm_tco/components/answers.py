@@ -84,7 +84,7 @@ def stated(ledger: Ledger, asked: Demand, ways: Sequence[tuple[str, Stated, Dema
 
     def answered(part: Demand) -> FloatArray:
         # Unserved requests follow the mix of the ways: their share is the same in each.
-        return part.requests - part.requests * idle
+        return np.asarray(part.requests - part.requests * idle)
 
     if one_for_all(named, "quality"):
         right = total(lambda way, part, kept: answered(part) * (column(kept) * _known(way.quality)))
