@@ -348,7 +348,8 @@ class Fleet:
         active, carrying, short, limits = self._servers(self._whole(replicas / per_server))
         if self.limited:
             room = np.where(short, self._room(carrying * per_server, planned, request_s), np.inf)
-            level = np.where(mean > 0, room * (1.0 + _ROUNDING) / np.where(mean > 0, mean, 1.0), np.inf)
+            with np.errstate(over="ignore"):  # next to no load lies below any level
+                level = np.where(mean > 0, room * (1.0 + _ROUNDING) / np.where(mean > 0, mean, 1.0), np.inf)
             carried, overloaded = demand.load.carried(level), demand.load.segment(level)
         else:
             room, carried, overloaded = np.full(1, np.inf), np.ones(1), np.zeros(1)
