@@ -304,9 +304,10 @@ def test_a_component_times_a_number_is_scaled():
     assert np.allclose(cost(2 * ApiUsage(PRICE)).amounts("USD"), 2 * cost(ApiUsage(PRICE)).amounts("USD"))
 
 
-def test_a_delay_beyond_the_horizon_costs_nothing():
-    """What begins after the end never happens."""
-    assert not cost(Delayed(Monthly("rent", amount="1 CNY"), 36)).amounts("CNY").any()
+def test_a_delay_beyond_the_horizon_is_refused():
+    """What would never begin is a slip, as a payment after the horizon is; it costs nothing and carries nothing."""
+    with pytest.raises(InvalidValueError, match="months: must be below the 36 months of the timeline, got 36: rent"):
+        cost(Delayed(Monthly("rent", amount="1 CNY"), 36))
 
 
 def test_a_delayed_fleet_serves_the_later_months():

@@ -148,6 +148,46 @@ def test_what_is_owed_on_a_lease_beyond_the_horizon():
     assert {line.path[-1] for line in left.ledger.lines} == {"lease"}
 
 
+def test_a_lease_without_interest_costs_the_price_after_tax_as_well():
+    """What is owed at the horizon is an expense, as the payments it stands for: at 0 % leasing is buying."""
+    for months in (12, 24, 36):
+        timeline = Timeline(date(2026, 12, 1), months)
+        card = attrs.evolve(CARD, residual="book")
+        lease = Lease(rate_per_year=0.0, months=36, buyout_share=0.0)
+        options = [bought(card, tax=Tax(rate=0.25), timeline=timeline, **means) for means in ({}, {"lease": lease})]
+
+        assert np.isclose(options[0].tco, options[1].tco)
+
+
+def test_a_cancelled_lease_pays_for_no_month_after_the_horizon():
+    """In advance or in arrears, twelve months of use are twelve payments."""
+    year = Timeline(date(2026, 12, 1), 12)
+    for when in ("begin", "end"):
+        lease = Lease(rate_per_year=0.0, months=36, when=when, cancellable=True)
+        assert np.isclose(bought(CARD, lease=lease, timeline=year).tco, 12_000)
+
+
+@pytest.mark.parametrize("own", ["financed", "leased"])
+def test_a_lease_of_all_leaves_what_is_paid_for_otherwise(own):
+    """An asset that its own loan or lease pays for keeps what it brings, whatever the terms say of the others."""
+    card = attrs.evolve(CARD, salvage="6000 CNY")
+    means = {
+        "financed": Financed(card, loan=Loan(rate_per_year=0.0, months=12)),
+        "leased": Leased(card, lease=Lease(rate_per_year=0.0, months=36, buyout_share=0.0)),
+    }[own]
+    lease = Lease(rate_per_year=0.0, months=36)
+
+    assert np.isclose(bought(means, lease=lease).tco, bought(means).tco)
+
+
+def test_the_residual_of_a_financed_asset_stays():
+    """A lease in the terms takes no credit from what it does not lease."""
+    financed = Financed(attrs.evolve(CARD, residual="book"), loan=Loan(rate_per_year=0.0, months=12))
+    year = Timeline(date(2026, 12, 1), 12)
+
+    assert bought(financed, lease=Lease(rate_per_year=0.0, months=36), timeline=year).tco == 12_000
+
+
 def test_sunk_purchases_are_neither_borrowed_for_nor_leased():
     """What is owned is paid for already; its replacement is not."""
     server = own.Server(key="box", name="Box", parts=(own.Part(name="all", price="36000 CNY"),), source=own.SOURCE)

@@ -242,7 +242,7 @@ def test_stale_records_are_the_oldest_first():
 
 def test_words_that_are_not_stated_are_left_out_of_a_lookup():
     """The same question has the same words, stated or not."""
-    assert Lookup.of("price", {"model": "m", "plugin": None, "region": ""}) == Lookup.of("price", {"model": "m"})
+    assert Lookup.of("price", {"model": "m", "plugin": None, "path": False}) == Lookup.of("price", {"model": "m"})
 
 
 def test_a_lock_lies_beside_its_file():

@@ -395,12 +395,12 @@ def test_what_is_said_to_rise_never_falls(agreement, workload, timeline, factor)
 
 @given(own.components(), st.floats(0, 1))
 def test_a_discount_leaves_quantities_and_benefits_alone(component, share):
-    """It takes a share off what an invoice says, and off nothing else."""
+    """It takes a share off what an invoice says, and off nothing else: no credit of a sale, no benefit, no quantity."""
     demand = Workload(requests_per_month=9_000, input_tokens=500, output_tokens=300).on(Timeline(date(2026, 1, 1), 14))
     full, cut = component.cost(demand), Discounted(component, share).cost(demand)
 
     for one, other in zip(full.lines, cut.lines, strict=True):
-        factor = 1 - share if one.is_money and not one.benefit else 1
+        factor = 1 - share if one.is_money and not one.benefit and not one.is_sale else 1
         assert np.allclose(other.amounts, one.amounts * factor)
 
 

@@ -324,7 +324,7 @@ def test_a_negotiated_price_says_so_and_beats_the_list():
     assert price.output.tiers[0].price == Decimal("1.87")
     assert price.cache_write["1h"].base == Decimal("0.425")
     assert price.per_request == Decimal("0.0085")
-    assert (price.approximate, price.note) == (False, "list. negotiated: 15 % off the list price")
+    assert (price.approximate, price.note) == (True, "list. negotiated: 15 % off the list price")
     assert price.origin == listed.origin
     assert Catalog([listed, price]).price("acme", "one", on=date(2026, 1, 1)) is price
     assert listed.discounted(0.15) == price
@@ -432,6 +432,31 @@ def test_a_peak_without_hours_is_an_estimate_where_hours_matter():
     assert peak.amounts("USD")[1] == flat.amounts("USD")[1] == 1.5
     assert [state.kind for state in peak.states] == ["estimate"]
     assert not flat.states
+
+
+def test_whose_clock_the_hours_of_a_load_are_read_by_is_said():
+    """Without load_timezone a caution names the clock; with it there is none, and without windows none is needed."""
+    price = stated(windows=[Window(start="00:00", end="12:00", input="2")])
+    demand = attrs.evolve(TEAM, hourly_load=(1.0, 2.0) * 84).on(Timeline(date(2026, 1, 1), 1))
+
+    (caution,) = ApiUsage(price).cost(demand).states
+
+    assert caution.kind == "caution"
+    assert "by the clock of UTC; state load_timezone" in caution.note
+    assert not ApiUsage(price, load_timezone="UTC").cost(demand).states
+    assert not ApiUsage(stated()).cost(demand).states
+
+
+def test_the_mean_of_hits_and_misses_is_an_estimate_where_a_price_bends():
+    """A least charge holds for each request: pricing the mean of what is read says that it does."""
+    timeline = Timeline(date(2026, 1, 1), 1)
+    bent, straight = (
+        ApiUsage(stated(cached_input="0.1", minimum_per_request=least), cached_share=0.5).cost(TEAM.on(timeline))
+        for least in ("0.001", "0")
+    )
+
+    assert [state.kind for state in bent.states] == ["estimate"]
+    assert not straight.states
 
 
 def test_caching_is_a_share_of_the_input():

@@ -33,6 +33,9 @@ _PLACES: Final[Mapping[str, str]] = {
     "tariffs": "price",
     "workload": "volume",
 }
+_PRICED: Final = frozenset({"price", "server", "tariff"})
+"""Fields that hold a record of prices, and kinds of these records."""
+
 _FIGURES: Final = ("tco", "npv_cost")
 
 
@@ -81,8 +84,9 @@ class _Side:
 def difference(before: str | Path, after: str | Path, *, catalog: Catalog | None = None) -> Difference:
     """Split the difference between the results of two scenario files.
 
-    The causes are *price* (records, the tables that name or state them, and every amount of
-    money), *volume* (the workload), *exchange rate*, and *assumptions* (everything else).
+    The causes are *price* (records of prices, servers and tariffs, what names or states
+    them, and every amount of money), *volume* (the workload), *exchange rate*, and
+    *assumptions* (everything else, measured throughputs included).
     Each file's lock is used where it has one.
 
     Args:
@@ -155,8 +159,11 @@ class _Split:
 
     def _evaluated(self, changed: frozenset[str]) -> dict[str, dict[str, float]]:
         lookups = {**self.after.lookups, **self.before.lookups}
-        if "price" in changed:
-            lookups = {**self.before.lookups, **self.after.lookups}
+        lookups |= {
+            asked: answers
+            for asked, answers in self.after.lookups.items()
+            if ("price" if asked.kind in _PRICED else "assumptions") in changed
+        }
         document = _mixed(self.before.document, self.after.document, (), changed)
         comparison = read_scenario(document, title="between the two", catalog=self.catalog, lock=lookups).compare()
         return {
@@ -202,6 +209,8 @@ def _mixed(before: Any, after: Any, path: tuple[str, ...], changed: frozenset[st
 def _cause(path: tuple[str, ...], value: object) -> str:
     if path[:1] and path[0] in _PLACES:
         return _PLACES[path[0]]
+    if not _PRICED.isdisjoint(path):
+        return "price"
     try:
         Money.parse(value)  # type: ignore[arg-type]  # anything but a text is refused
     except InvalidValueError:

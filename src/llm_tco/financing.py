@@ -41,9 +41,9 @@ def _check_rates(effective: Number | None, apr: Number | None) -> None:
         )
 
 
-def _is_bought(line: Line) -> bool:
-    """Say whether a line buys assets with one's own money, and not long ago."""
-    return line.is_money and line.capital == "asset" and not line.sunk
+def _kept(line: Line) -> Line:
+    """Mark what a sale brings as one's own."""
+    return attrs.evolve(line, capital="own_sale") if line.capital == "sale" else line
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -71,8 +71,9 @@ class Loan:
 
     def applied(self, ledger: Ledger) -> Ledger:
         """Borrow for the assets of a ledger."""
-        lines = [new for line in ledger.lines for new in (self._borrowed(line) if _is_bought(line) else [line])]
-        return _refinanced(ledger, lines)
+        borrows = any(line.leasable for line in ledger.lines)
+        lines = [new for line in ledger.lines for new in (self._borrowed(line) if line.leasable else [_kept(line)])]
+        return _refinanced(ledger, lines, changed=borrows)
 
     def _borrowed(self, line: Line) -> Iterator[Line]:
         schedule = loan_schedule(_rate(self.rate_per_year, self.apr), self.months, 1.0)
@@ -94,8 +95,8 @@ class Lease:
     """A lease in the place of each purchase of assets, in equal payments a month.
 
     The payment is the annuity of the price less the present value of the buy-out. Payments
-    and the buy-out are expenses at once. What is owed beyond the horizon is its present
-    value at the lease's own rate, on a line of its own. Without a buy-out the asset goes
+    and the buy-out are expenses at once, and so is what is owed beyond the horizon: its
+    present value at the lease's own rate, on a line of its own. Without a buy-out the asset goes
     back: whatever it would be sold for is the lessor's.
 
     Attributes:
@@ -126,11 +127,11 @@ class Lease:
         """
         lines: list[Line] = []
         for line in ledger.lines:
-            if _is_bought(line):
+            if line.leasable:
                 lines += self._leased(line)
             elif line.capital != "sale" or self.buyout_share is not None:
-                lines.append(line)
-        return _refinanced(ledger, lines)
+                lines.append(_kept(line))
+        return _refinanced(ledger, lines, changed=any(line.leasable for line in ledger.lines))
 
     def _leased(self, line: Line) -> Iterator[Line]:
         if self.buyout_share is None and self.months < line.recognition.months:
@@ -140,14 +141,17 @@ class Lease:
                 f"is stated, got {self.months}: the asset would go back before its end",
             )
         payments, buyout, owed = self._kernels()
-        yield line.beside("lease", "lease", _after(line.amounts, payments), nature="running")
+        paid = _after(line.amounts, payments)
+        if self.cancellable and self.when == "begin":
+            paid[..., -1] = 0.0  # the payment for the month after the horizon
+        yield line.beside("lease", "lease", paid, nature="running")
         if self.buyout_share is not None:
             yield line.beside("buyout", "lease", _after(line.amounts, buyout))
         if not self.cancellable:
             ages = line.amounts.shape[-1] - 1 - np.arange(line.amounts.shape[-1])
             balance = np.where(ages < owed.shape[-1], owed[..., np.minimum(ages, owed.shape[-1] - 1)], 0.0)
             open_ = _at_horizon(line.amounts, over_time(line.amounts, balance))
-            yield line.beside("outstanding", "lease", open_, recognition=NEVER)
+            yield line.beside("outstanding", "lease", open_)
 
     def _kernels(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Give, per unit of the price and by age in months, the payments, the buy-out and what is owed after both."""
@@ -168,10 +172,9 @@ def _at_horizon(like: FloatArray, amount: FloatArray) -> FloatArray:
     return np.where(np.arange(size) == size - 1, np.asarray(amount)[..., None], 0.0)
 
 
-def _refinanced(ledger: Ledger, lines: list[Line]) -> Ledger:
+def _refinanced(ledger: Ledger, lines: list[Line], *, changed: bool) -> Ledger:
     # Paid later, a purchase that comes earlier may cost less today.
-    same = len(lines) == len(ledger.lines)
-    return attrs.evolve(ledger, lines=tuple(lines), rising=ledger.rising and same)
+    return attrs.evolve(ledger, lines=tuple(lines), rising=ledger.rising and not changed)
 
 
 METHODS: Final = ("book", "at_once", "straight_line", "sum_of_years_digits", "declining_balance", "macrs")

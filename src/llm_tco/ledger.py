@@ -235,7 +235,7 @@ class Ledger:
             lines += [
                 attrs.evolve(line, recognition=attrs.evolve(line.recognition, closed=True)),
                 # What it would bring is no longer lost, whoever paid for it, so that it is never sunk.
-                line.beside("residual", "residual", credit, capital="none" if line.sunk else "sale"),
+                line.beside("residual", "residual", credit, capital="sale" if line.leasable else "own_sale"),
             ]
         return attrs.evolve(self, lines=tuple(lines))
 

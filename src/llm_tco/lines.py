@@ -22,8 +22,9 @@ Basis = Literal["cash", "accrual"]
 NATURES: Final = ("one_time", "running", "hidden", "benefit")
 """Whether a line is paid once, goes on, is on no invoice, or comes in."""
 
-CAPITAL: Final = ("none", "asset", "financed", "sale")
-"""Whether a line has to do with no asset, buys one, buys one with borrowed money, or sells one."""
+CAPITAL: Final = ("none", "asset", "financed", "sale", "own_sale")
+"""Whether a line has to do with no asset, buys one, buys one with borrowed money, sells one,
+or sells one that is owned whatever a lease in the terms says."""
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -118,6 +119,16 @@ class Line:
     def benefit(self) -> bool:
         """Whether it is a benefit."""
         return self.nature == "benefit"
+
+    @property
+    def leasable(self) -> bool:
+        """Whether it buys assets with one's own money, and not long ago: a loan or a lease may pay instead."""
+        return self.is_money and self.capital == "asset" and not self.sunk
+
+    @property
+    def is_sale(self) -> bool:
+        """Whether it is what an asset brings, or is worth at the horizon."""
+        return self.capital in ("sale", "own_sale")
 
     @property
     def is_money(self) -> bool:

@@ -51,7 +51,7 @@ class Lookup:
     @classmethod
     def of(cls, kind: str, words: Mapping[str, Any]) -> Lookup:
         """Make it from the words of a reference; those that are not stated are left out."""
-        stated = {name: str(value) for name, value in words.items() if value not in (None, "", False)}
+        stated = {name: str(value) for name, value in words.items() if value is not None and value is not False}
         return cls(kind=kind, words=tuple(sorted(stated.items())))
 
     def __str__(self) -> str:

@@ -29,6 +29,8 @@ PARTS: Final = 24
 """Parts into which a piece with a step in it is cut."""
 MAX_POINTS: Final = 5_000
 """Volumes that are evaluated at most; what is left is reported as a range."""
+BLOCK: Final = 64
+"""Volumes that are evaluated at once: with the hours of the week and the months they fit the cache."""
 SMOOTH_PARTS: Final = 64
 """Parts into which a piece is cut where a cost is curved."""
 
@@ -82,9 +84,11 @@ class VolumeSearch:
 
     def _evaluate(self, volumes: Sequence[int]) -> None:
         """Evaluate all options at new volumes, along a leading axis."""
-        new = sorted(set(volumes) - self._known.keys())
-        if not new:
-            return
+        every = sorted(set(volumes) - self._known.keys())
+        for first in range(0, len(every), BLOCK):
+            self._evaluate_block(every[first : first + BLOCK])
+
+    def _evaluate_block(self, new: list[int]) -> None:
         workload = attrs.evolve(self.workload, requests_per_month=np.array(new, dtype=np.float64))
         demand = workload.on(self.timeline)
         ledgers = [self.terms.ledger(component, demand) for component in self.options.values()]

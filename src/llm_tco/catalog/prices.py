@@ -254,7 +254,6 @@ class TokenPrice(Record):
             **_scaled(self, left),
             windows=tuple(attrs.evolve(window, **_scaled(window, left)) for window in self.windows),
             note=f"{self.note}. {note}" if self.note else note,
-            approximate=False,
             authority="user",
         )
 

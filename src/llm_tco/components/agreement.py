@@ -29,7 +29,8 @@ _KEEPS: Final = "keeps the months rising"
 
 
 def _is_cost(line: Line) -> bool:
-    return line.is_money and not line.benefit
+    """Say whether an agreement is about a line: what an asset brings when it is sold is no price of a vendor."""
+    return line.is_money and not line.benefit and not line.is_sale
 
 
 def _spending(ledger: Ledger, currency: str, what: str) -> FloatArray:
@@ -177,7 +178,8 @@ def _bound(step: DiscountStep) -> Number:
 class VolumeDiscount(Composable):
     """A component of whose costs a share is taken off that rises with the volume of a month.
 
-    The discount is a line of its own. Quantities and benefits bear none.
+    The discount of each line is a line of its own, recognised as that line is. Quantities,
+    benefits, and what assets bring when they are sold bear none.
 
     Attributes:
         inner: The component.
@@ -205,8 +207,9 @@ class VolumeDiscount(Composable):
         reached = [volume > column(_bound(step)) for step in self.steps]
         share = self._share(volume, reached)
         lines = [
-            self.line(_DISCOUNT, currency, ledger.where(_is_cost_in(currency)).amounts(currency) * -share, item=item)
-            for currency, item in _items(ledger)
+            attrs.evolve(line, path=(*line.path, "discount"), category=_DISCOUNT, amounts=line.amounts * -share)
+            for line in ledger.lines
+            if _is_cost(line)
         ]
         keeps = self.graduated and by_money and _months_rise(ledger)
         tier = np.asarray(np.sum(np.broadcast_arrays(*reached), axis=0, dtype=np.float64))
@@ -234,20 +237,11 @@ class VolumeDiscount(Composable):
         return np.divide(share, volume, out=np.zeros(np.broadcast_shapes(share.shape, volume.shape)), where=volume > 0)
 
 
-def _is_cost_in(currency: str) -> Any:
-    return lambda line: _is_cost(line) and line.unit == currency
-
-
-def _items(ledger: Ledger) -> list[tuple[str, str]]:
-    """Name the line of the discount in each currency."""
-    currencies = sorted({line.unit for line in ledger.lines if _is_cost(line)})
-    many = len(currencies) > 1
-    return [(currency, f"discount in {currency}" if many else "discount") for currency in currencies]
-
-
 @attrs.frozen(eq=False)
 class Discounted(Composable):
-    """A component of whose costs a share is taken off. Quantities and benefits stay.
+    """A component of whose costs a share is taken off.
+
+    Quantities, benefits, and what assets bring when they are sold stay.
 
     Attributes:
         inner: The component.

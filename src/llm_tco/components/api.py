@@ -32,6 +32,13 @@ Tokens = tuple[FloatArray, FloatArray, FloatArray, Mapping[str, FloatArray]]
 Mask = npt.NDArray[np.bool_]
 
 _ROUNDING: Final = 1e-12
+_WHOSE_CLOCK: Final = (
+    "the hours of the load are read by the clock of {}; state load_timezone, the same one if that is meant"
+)
+_MEAN_OF_HITS: Final = (
+    "requests are priced with the mean of what a cache reads, and {} has a least charge or graduated tiers, for which "
+    "hits and misses would have to be priced one by one"
+)
 _HOURS_UNKNOWN: Final = (
     "{} has other prices at some hours, and the hours of the load are not known: each hour of the week counts "
     "alike. State the workload's hourly_load"
@@ -60,6 +67,12 @@ def _check_prices(_: object, attribute: attrs.Attribute[Any], value: object) -> 
                 attribute.name, f"must hold rows whose periods do not overlap, got {one.period} and {other.period}"
             )
     return None
+
+
+def _bends(row: TokenPrice) -> bool:
+    """Say whether what a request costs is no straight line in the tokens that are read from a cache."""
+    graduated = any(rate is not None and rate.graduated and rate.tiers for rate in (row.input, row.cached_input))
+    return row.minimum_per_request > 0 or graduated
 
 
 def _start(row: TokenPrice) -> date:
@@ -117,9 +130,13 @@ class ApiUsage(Composable):
             hours = Hours.of(row, demand, self.load_timezone)
             if not hours.known:
                 notes.add(("estimate", _HOURS_UNKNOWN.format(row.title)))
+            elif row.windows and isinstance(demand.load.shape, HourOfWeek) and self.load_timezone is None:
+                notes.add(("caution", _WHOSE_CLOCK.format(row.timezone)))
             for stream in demand.streams:
                 tokens = self._tokens(row, stream.lengths)
                 bill = bill + np.where(months, hours.bill(stream, tokens), 0.0)
+                if np.any(tokens[2]) and any(_bends(flat) for flat in row.flats):
+                    notes.add(("estimate", _MEAN_OF_HITS.format(row.title)))
                 for kind in hours.unpriced(stream, tokens, months):
                     notes.add(("unpriced", f"{row.title} states no price for {kind} tokens; add a row that does"))
         without = np.flatnonzero(np.any(np.atleast_2d((demand.requests > 0) & unpriced), axis=0))

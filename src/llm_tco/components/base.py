@@ -173,9 +173,17 @@ class Delayed(Composable):
         return self.inner.name
 
     def cost(self, demand: Demand) -> Ledger:
-        """Evaluate the inner component on the remaining months and lay it there."""
+        """Evaluate the inner component on the remaining months and lay it there.
+
+        Raises:
+            InvalidValueError: It would begin at the horizon or later.
+        """
         if self.months >= demand.timeline.months:
-            return Ledger(timeline=demand.timeline)
+            raise InvalidValueError(
+                "months",
+                f"must be below the {demand.timeline.months} months of the timeline, got {self.months}: {self.name} "
+                "would never begin. Leave it out, or lengthen the timeline",
+            )
         return self.inner.cost(demand.window(self.months)).delayed(demand.timeline, self.months)
 
 
@@ -213,6 +221,9 @@ class Limited(Composable):
 @attrs.frozen(eq=False)
 class Escalated(Composable):
     """A component whose money rises, or falls, at a rate; its quantities stay.
+
+    Put it inside of `Financed` and `Leased`: the payments of a loan do not rise with prices.
+    What is credited at the horizon rises until the purchase, a sale until the sale.
 
     Attributes:
         inner: The component.

@@ -132,6 +132,8 @@ class Purchase(Composable):
             raise InvalidValueError("quantity", "must be given where there is no fleet, and only there")
         life_in_months(self.life_years)
         check_salvage(self.unit_price, self.salvage)
+        if self.residual == "salvage" and self.salvage is None:
+            raise InvalidValueError("salvage", 'is missing; residual = "salvage" credits it at the horizon')
 
     @property
     def unit_price(self) -> Money:
@@ -169,7 +171,7 @@ class Purchase(Composable):
             bought = with_replacements(added, life_in_months(self.life_years))
             yield self._asset(added, "owned", sunk=True)
             yield self._asset(bought - added, "replacements")
-            yield from self._sold(added, "salvage of owned", capital="none")
+            yield from self._sold(added, "salvage of owned", capital="own_sale")
             yield from self._sold(bought - added, "salvage of replacements")
 
     def _asset(self, count: FloatArray, item: str | None, *, sunk: bool = False) -> Line:

@@ -14,6 +14,7 @@ from llm_tco.components.base import Composable, monthly
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
 from llm_tco.ledger import Ledger, State
+from llm_tco.loadshape import HourOfWeek
 from llm_tco.money import Money, money
 from llm_tco.serving.consumption import Consumption
 from llm_tco.serving.energy import PowerStates
@@ -223,4 +224,12 @@ def assumptions(power: Power, demand: Demand) -> frozenset[State]:
             notes.append("which hours the servers are off is not known, so every band loses the same share of them")
     if power.states.loaded_w is not None and power.fleet.slots is None:
         notes.append("something is taken to run throughout every hour with any load; give the fleet's slots")
-    return frozenset(State(kind="estimate", path=(power.name,), note=note) for note in notes)
+    states = {State(kind="estimate", path=(power.name,), note=note) for note in notes}
+    banded = power.tariff is not None and power.tariff.bands
+    if power.tariff is not None and banded and isinstance(shape, HourOfWeek) and power.load_timezone is None:
+        note = (
+            f"the hours of the load are read by the clock of {power.tariff.timezone}; state load_timezone, the same one "
+            "if that is meant"
+        )
+        states.add(State(kind="caution", path=(power.name,), note=note))
+    return frozenset(states)

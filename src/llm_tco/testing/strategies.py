@@ -418,12 +418,17 @@ def fleet_components(draw: st.DrawFn, currency: str = "CNY", *, fixed: bool | No
     fleet = draw(fleets(currency=currency, fixed=fixed, full=True))
     price = fleet.server.price
     salvage = None if price is None else Money(float(price.value) * draw(st.floats(0.0, 1.0)), currency)
+    worth, residual = draw(
+        st.tuples(st.sampled_from([None, salvage]), st.sampled_from(["none", "book", "salvage"])).filter(
+            lambda drawn: drawn != (None, "salvage")
+        )
+    )
     purchase = st.builds(
         Purchase,
         st.just(fleet),
         life_years=st.integers(1, 72).map(lambda months: months / 12),
-        salvage=st.sampled_from([None, salvage]),
-        residual=st.sampled_from(["none", "book", "salvage"]),
+        salvage=st.just(worth),
+        residual=st.just(residual),
         owned=st.integers(0, 2),
         lead_months=st.integers(1, 4),
     )
