@@ -143,7 +143,7 @@ def test_without_the_extra_a_picture_says_what_to_install(monkeypatch, tmp_path)
     result = CliRunner().invoke(main, ["route", str(FRONTIER), "--chart", str(tmp_path / "a.svg")])
 
     assert result.exit_code == 1
-    assert "python -m pip install 'llm-tco[charts]'" in result.output
+    assert "python -m pip install '.[charts]'" in result.output
     assert "Traceback" not in result.output
     assert not (tmp_path / "a.svg").exists()
     assert CliRunner().invoke(main, ["route", str(FRONTIER), "--chart", str(tmp_path / "a.json")]).exit_code == 0

@@ -231,3 +231,49 @@ def test_every_command_explains_itself(command):
 
     assert result.exit_code == 0
     assert "Usage:" in result.output
+
+
+EQUAL_IN_PART = """
+currency = "USD"
+start = 2027-01-01
+months = 12
+volumes = [1, 1_000_000]
+workload = { requests_per_month = 1_000, input_tokens = 500, output_tokens = 300 }
+
+[prices.list]
+provider = "any"
+model = "any"
+currency = "USD"
+input = "1"
+output = "1"
+per_request = "0.0002"
+source = { title = "made for a test", checked = 2026-11-23 }
+
+[options]
+list = { kind = "api", price = "list" }
+commit = { kind = "commitment", per_month = "10 USD", inner = { kind = "api", price = "list" } }
+"""
+
+
+def test_a_tie_over_a_part_of_the_range_is_told_apart(tmp_path):
+    """Where two options cost the same from a volume on, neither is cheaper throughout."""
+    file = tmp_path / "equal.toml"
+    file.write_text(EQUAL_IN_PART, "utf-8")
+    output = run("compare", file).output
+
+    assert "1 to 9,999: list; 10,000 on: equal" in output
+    assert "cheaper throughout" not in output
+
+
+def test_exchange_rates_stand_in_the_header_and_in_the_document(tmp_path):
+    """A reader sees which rates were used, and from which day on each held."""
+    file = tmp_path / "rates.toml"
+    file.write_text(EQUAL_IN_PART + "[fx]\nEUR = 1.1\nCNY = { 2027-01-01 = 0.14, 2027-07-01 = 0.135 }\n", "utf-8")
+
+    assert "exchange rates: 1 EUR = 1.1 USD; 1 CNY = 0.14 USD from 2027-01-01 on, 0.135 USD from 2027-07-01 on" in (
+        run("compare", file).output
+    )
+    assert json.loads(run("compare", file, "--json").output)["fx"] == {
+        "EUR": 1.1,
+        "CNY": {"2027-01-01": 0.14, "2027-07-01": 0.135},
+    }

@@ -52,6 +52,7 @@ def test_prices_are_shown_in_another_currency():
 
     assert result.exit_code == 2
     assert "no exchange rate from USD to CNY" in result.output
+    assert "--fx USD=…" in result.output
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,7 @@ def test_prices_are_shown_in_another_currency():
         (["prices", "mini", "--on", "yesterday"], "does not match the format"),
         (["stale", "--older-than", "a month"], "must be a number of days such as 90d"),
         (["stale", "--plugin", "llm-tco-referense"], "no plugin is called 'llm-tco-referense'; installed are llm-tco"),
+        (["check", "refrence"], "no plugin is called 'refrence'; installed are"),
         (["lock", "nowhere.toml"], "nowhere.toml: 1 problem"),
         (["diff", "nowhere.toml", "nowhere.toml"], "nowhere.toml: 1 problem"),
     ],
@@ -114,8 +116,8 @@ def test_a_sound_plugin_passes_the_check():
 
     result = run("check", "acelerators")
 
-    assert result.exit_code == 3
-    assert "accelerators" in result.output
+    assert result.exit_code == 2
+    assert "did you mean 'accelerators'" in result.output
 
 
 def test_stale_records_are_listed_with_their_age():
@@ -165,3 +167,17 @@ def test_diff_says_what_explains_a_difference(tmp_path):
     assert found["after"] == pytest.approx(2 * found["before"])
     for heading in ("price", "volume", "exchange rate", "assumptions", "cloud", "present value"):
         assert heading in table
+
+
+def test_a_plugin_is_found_by_either_of_its_names():
+    """Stale and check take the name of an entry point and that of its distribution."""
+    short, long = (
+        rows("stale", "--older-than", "0d", "--plugin", name) for name in ("genai-prices", "llm-tco-genai-prices")
+    )
+
+    assert short == long != []
+
+
+def test_a_difference_has_a_version():
+    """A program sees by `format` whether it can read it."""
+    assert rows("diff", EXAMPLES / "three-ways.toml", EXAMPLES / "three-ways.toml")["format"] == 1

@@ -640,7 +640,7 @@ def test_a_price_may_be_flat_stated_or_looked_up():
     [
         (
             {"qality": 0.8, "draws": 0, "baselines": ["stong"]},
-            ["frontier.qality: is not a field of StatedFrontier; did you mean 'quality'?",
+            ["frontier.qality: is not a field of the table [frontier]; did you mean 'quality'?",
              "frontier.baselines: must be among strong, weak, random, oracle, got 'stong'; did you mean 'strong'?",
              "frontier.draws: must be at least 1, got 0"],
         ),
@@ -773,3 +773,37 @@ def test_limits_of_a_mix_need_the_optimiser():
 
     assert result.exit_code == 2
     assert "--quality has no meaning without --optimise" in result.output
+
+
+def test_a_router_without_requests_is_a_row_without_shares(tmp_path):
+    """The overflow of a fleet that is never full has a cost, 0 requests and no shares; the other routers stay."""
+    text = (Path(__file__).parent / "reference" / "filled-twice.toml").read_text("utf-8")
+    file = tmp_path / "idle.toml"
+    file.write_text(text.replace("LOAD", str([1.0] * 168)).replace("6_000_000", "1_000"), "utf-8")
+    first, second = document("route", file)["routers"]
+
+    assert [first["requests"] > 0, second["requests"]] == [True, 0]
+    assert [route["share"] for route in first["routes"]] == [1, 0]
+    assert [route["share"] for route in second["routes"]] == [None, None]
+    assert second["cost"] > 0
+    assert second["savings"] == []
+    assert "mixed: spill-over.rest" in run("route", file).output
+
+
+def test_documents_of_caches_and_routers_have_a_version(tmp_path):
+    """A program sees by `format` whether it can read them."""
+    log = tmp_path / "log.csv"
+    log.write_text("prompt\na\na\nb\n", "utf-8")
+
+    assert document("cache", LOSES)["format"] == 1
+    assert document("cache", "--log", log, "--column", "prompt")["format"] == 1
+    assert document("route", EXAMPLES / "router-rules.toml")["format"] == 1
+    assert document("route", FRONTIER)["format"] == 1
+
+
+def test_the_title_of_a_log_stands_on_one_line(tmp_path):
+    """A narrow table does not break the sentence above it."""
+    log = tmp_path / "log.csv"
+    log.write_text("prompt\na\na\nb\n", "utf-8")
+
+    assert "log.csv: 3 requests, 2 of them different\n" in run("cache", "--log", log, "--column", "prompt").output

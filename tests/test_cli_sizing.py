@@ -410,9 +410,10 @@ def test_what_choices_need_is_listed_and_grows_stale_like_all_records():
         ({"hardware": {"a": {"gpu": "h101"}}}, "hardware.a: no gpu 'h101'"),
         ({"hardware": {"a": {}}}, "hardware.a.gpu: is missing; name an accelerator to rent, or a server to buy"),
         ({"hardware": {"a": {"gpu": "l40s", "pue": 2}}}, "hardware.a: pue: has no meaning without a server"),
-        ({"tables": ["llm_tco_reference"]}, "tables: is not a field of ChoiceFile"),
+        ({"tables": ["llm_tco_reference"]}, "tables: is not a field of a file for llm-tco choose"),
         ({"currency": "dollars"}, "currency: must be a currency code"),
-        ({"taks": {}}, "taks: is not a field of ChoiceFile; did you mean 'tasks'"),
+        ({"tasks": {"chat": {"tokens": 1}}}, "tasks.chat.tokens: is not a field of a task"),
+        ({"taks": {}}, "taks: is not a field of a file for llm-tco choose; did you mean 'tasks'"),
     ],
 )
 def test_mistakes_of_a_file_are_named(changes, problem):
@@ -444,3 +445,54 @@ def test_tables_can_be_drawn_for_any_answer():
 
     assert render_choices("t", nothing)
     assert render_sizes("t", sizes(fleet(), fleet(name="other", count=1)))
+
+
+TWICE_FILLED = (ROOT / "tests" / "reference" / "filled-twice.toml").read_text("utf-8")
+
+
+@pytest.mark.parametrize("peak", [3, 7, 10])
+def test_a_fleet_that_spills_over_leaves_nothing_unserved(tmp_path, peak):
+    """Two fleets that are filled to the last request carry what compare says they carry, with the replicas there are."""
+    week = [1.0 + hour % 7 / 10 if hour % 24 not in range(9, 18) else peak for hour in range(168)]
+    file = tmp_path / "spill.toml"
+    file.write_text(TWICE_FILLED.replace("LOAD", str(week)), "utf-8")
+    option = load_scenario(file).compare()["mixed"]
+    result = document("size", file)
+
+    assert option.feasible
+    assert run("size", file).exit_code == 0
+    assert result["carries"]
+    for one in result["fleets"]:
+        assert not any(one["unserved"])
+        assert set(one["replicas"]) == {1.0}
+
+
+def test_a_fleet_without_overflow_still_says_what_it_leaves(tmp_path):
+    """Only rounding errors are dropped: what a full fleet leaves unserved alone is that of its option, month by month."""
+    (one,) = sizes(fleet(count=1), workload=Workload(requests_per_month=1e8, input_tokens=1_000, output_tokens=500))
+
+    assert one.unserved_share > 0.1
+    assert not one.carries
+
+
+def test_the_file_of_another_command_is_named_in_one_line(tmp_path):
+    """A choice given to compare, a scenario given to choose, and a frontier given to size each name their command."""
+    frontier = ROOT / "examples" / "frontier" / "three-models.toml"
+    for command, file, said in (
+        ("compare", CHOOSE, "is a file for llm-tco choose"),
+        ("route", CHOOSE, "is a file for llm-tco choose"),
+        ("choose", SIZE, "is a file for llm-tco compare"),
+        ("choose", frontier, "is a file for llm-tco route"),
+        ("size", frontier, "is a file for llm-tco route"),
+    ):
+        result = run(command, file)
+
+        assert result.exit_code == 2
+        assert said in result.output
+        assert "1 problem\n" in result.output
+
+
+def test_documents_of_sizes_and_choices_have_a_version():
+    """A program sees by `format` whether it can read them."""
+    assert document("size", SIZE)["format"] == 1
+    assert document("choose", CHOOSE)["format"] == 1

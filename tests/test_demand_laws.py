@@ -194,5 +194,5 @@ def test_a_timeline_needs_whole_months(months):
 
 def test_a_timeline_needs_a_date():
     """A text is no date."""
-    with pytest.raises(InvalidValueError, match="start: must be a date"):
+    with pytest.raises(InvalidValueError, match="start: must be a datetime.date such as"):
         Timeline("2026-01-01", 12)

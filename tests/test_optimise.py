@@ -585,7 +585,7 @@ def test_the_missing_solver_is_named(monkeypatch):
     """Without scipy the error says what to install."""
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
 
-    with pytest.raises(ModuleNotFoundError, match=r"pip install llm-tco\[optimise\]"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install '\.\[optimise\]'"):
         solved({"cloud": Route(by_request("0.5"))})
 
 

@@ -430,7 +430,10 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatc
     result = run("report", EXAMPLE)
 
     assert result.exit_code == 1
-    assert "jinja2: python -m pip install 'llm-tco[report]'" in result.output
+    assert (
+        "jinja2: the extra 'report' of llm-tco is missing. In a clone of its repository: python -m pip install '.[report]'"
+        in result.output
+    )
 
 
 def test_a_report_goes_only_where_it_can_be_written(tmp_path):
@@ -446,3 +449,44 @@ def test_an_unknown_language_is_refused(seed):
     assert tuple(LOCALES) == LANGUAGES
     with pytest.raises(InvalidValueError, match="lang: must be one of 'en', 'zh', got 'fr'"):
         render(seed, title="t", lang="fr")
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("en", ["1 EUR = 7.8 CNY", "0.05 CNY from December 1, 2026 on", "80% of the price at 6% a year (nominal",
+                "after tax at 25%", "in prices of the day of purchase (real), with inflation of 2%"]),
+        ("zh", ["1 EUR = 7.8 CNY", "0.05 CNY(2026年12月1日起)", "贷款占价款 80%,利率 6%(名义年利率", "税率 25%", "年通胀率 2%"]),
+    ],
+)  # fmt: skip
+def test_the_terms_stand_at_the_head(lang, said):
+    """Whoever approves a proposal sees the exchange rates, the loan, the tax and the basis of its prices."""
+    terms = """
+[fx]
+EUR = 7.8
+JPY = { 2026-12-01 = 0.05 }
+[finance]
+price_basis = "real"
+inflation_rate = 0.02
+[finance.loan]
+apr = 0.06
+months = 24
+share = 0.8
+[finance.tax]
+rate = 0.25
+"""
+    text = render(of(written(TWO + terms), "new", "old"), title="t", lang=lang)
+    head = text.partition("\n## ")[0]
+
+    assert [one for one in said if one not in head] == []
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "12 payments at 8% a year (effective)"), ("zh", "共 12 期,利率 8%(有效年利率)")]
+)
+def test_a_lease_stands_at_the_head(lang, said):
+    """Payments and rate of a lease are terms of the figures as well; without terms nothing is said of any."""
+    lease = "\n[finance.lease]\nrate_per_year = 0.08\nmonths = 12\n"
+
+    assert said in render(of(written(TWO + lease), "new", "old"), title="t", lang=lang)
+    assert said not in render(of(written(TWO), "new", "old"), title="t", lang=lang)

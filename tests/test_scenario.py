@@ -15,7 +15,7 @@ import pytest
 from llm_tco import Composable, Ledger, Money, load_catalog, load_scenario
 from llm_tco.catalog.catalog import Catalog
 from llm_tco.components.kinds import llm_tco_components
-from llm_tco.errors import ProblemsError
+from llm_tco.errors import LlmTcoError, ProblemsError, ended
 from llm_tco.money import money
 from llm_tco.scenario import read_scenario
 
@@ -87,9 +87,10 @@ def put(path, value):
         (("options", "mixed", "hit_rate"), 2, "options.mixed.hit_rate: must be at most 1, got 2"),
         (("options",), {}, "options: must hold at least one option"),
         (("months",), 0, "months: must be at least 1, got 0"),
+        (("months",), Decimal("36.5"), "months: must be a whole number, got 36.5"),
         (("months",), 1.5, "months: must be a whole number, got 1.5"),
-        (("months",), True, "months: must be a whole number, got True"),
-        (("start",), "2026-12-01", "start: must be a date such as 2026-12-01, got '2026-12-01'"),
+        (("months",), True, "months: must be a whole number, got true"),
+        (("start",), "2026-12-01", "start: must be a date without quotes such as 2026-12-01, got '2026-12-01'"),
         (("currency",), "yuan", "currency: must be a currency code"),
         (("fx", "USD"), -1, "fx.USD: must be more than 0, got -1"),
         (("workload", "requests_per_month"), -5, "workload.requests_per_month: must be at least 0, got -5"),
@@ -296,3 +297,33 @@ def test_a_new_kind_of_cost_takes_a_class_and_a_hook():
 
     with pytest.raises(ProblemsError, match=r"costs\[2\].price_per_1000: must be at least 0, got -2"):
         read(spoil, catalog)
+
+
+def test_a_misspelt_base_is_reported_by_the_file_that_names_it(tmp_path):
+    """The report is titled by the extending file and names the file that is nearest."""
+    (tmp_path / "base.toml").write_text("", "utf-8")
+    (tmp_path / "mine.toml").write_text('extends = "bsae.toml"', "utf-8")
+
+    with pytest.raises(ProblemsError) as error:
+        load_scenario(tmp_path / "mine.toml", catalog=CORE)
+
+    assert error.value.title == str(tmp_path / "mine.toml")
+    (line,) = error.value.problems
+    assert line == "extends: cannot be read: there is no file 'bsae.toml' beside it; did you mean 'base.toml'?"
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    """A file that an editor saved as UTF-8 with a byte order mark reads like any other."""
+    text = resources.files("llm_tco").joinpath("starter.toml").read_text("utf-8")
+    (tmp_path / "marked.toml").write_text(text, "utf-8-sig")
+
+    assert load_scenario(tmp_path / "marked.toml", catalog=CORE).months == 36
+
+
+def test_a_question_mark_needs_no_full_stop():
+    """An error text that suggests a name goes on with a sentence of its own."""
+    with pytest.raises(LlmTcoError) as error:
+        CORE.price("acme", "any", on=date(2026, 1, 1))
+
+    assert "?. " not in str(error.value)
+    assert (ended("did you mean 'a'?"), ended("no price")) == ("did you mean 'a'?", "no price.")

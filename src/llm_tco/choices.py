@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import attrs
 
@@ -20,7 +20,7 @@ from llm_tco.catalog.reading import record_converter
 from llm_tco.catalog.records import SET_BY_LIBRARY, Origin, Record
 from llm_tco.errors import InvalidValueError, LlmTcoError, ProblemsError
 from llm_tco.money import Money, check_currency, money
-from llm_tco.scenario import read_document
+from llm_tco.scenario import check_command, read_document
 from llm_tco.serving.candidates import Candidate, Hardware, Task, candidates_of
 from llm_tco.serving.efficiency import engine_class_of
 from llm_tco.serving.quantisation import quantisation_of
@@ -46,6 +46,8 @@ class StatedHardware:
         pue: Energy of the facility over energy of its computers.
         at_hand: Servers that there are at most.
     """
+
+    IN_WORDS: ClassVar[str] = "hardware"
 
     gpu: str | None = None
     server: str | None = None
@@ -104,6 +106,8 @@ class StatedTask:
         ignore_quantisation_loss: Whether a format whose loss nobody states counts as one without.
     """
 
+    IN_WORDS: ClassVar[str] = "a task"
+
     need: str | None = None
     requests_per_month: float = number(gt=0)
     input_tokens: float = number(ge=0)
@@ -152,6 +156,8 @@ class ChoiceFile:
         losses: What formats cost in quality, of one's own.
         ignore_quantisation_loss: Whether a format whose loss nobody states counts as one without.
     """
+
+    IN_WORDS: ClassVar[str] = "a file for llm-tco choose"
 
     title: str = text(default="choice")
     on: date
@@ -227,6 +233,7 @@ def load_choice(path: str | Path, *, catalog: Catalog | None = None) -> Question
 
 def read_choice(document: Mapping[str, Any], *, title: str, catalog: Catalog | None = None) -> Question:
     """Read plain data; see `load_choice`."""
+    check_command(document, "tasks", title)
     rest = dict(document)
     converter = record_converter(rest.pop("sources", {}))
     problems: list[str] = []

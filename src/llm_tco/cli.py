@@ -7,7 +7,9 @@ import sys
 try:
     import click
 except ModuleNotFoundError:  # pragma: no cover - exercised by a test in an environment without click
-    sys.stderr.write("The command line needs two more packages: python -m pip install 'llm-tco[cli]'\n")
+    from llm_tco.errors import missing_extra
+
+    sys.stderr.write(f"The command line needs click and rich: {missing_extra('cli')}\n")
     raise SystemExit(1) from None
 
 from llm_tco.commands import EXIT_WRONG_INPUT, catalogs, routing, scenarios, sizing

@@ -100,6 +100,18 @@ def suggest(given: str, known: Iterable[str], *, limit: int = 3) -> str:
     return f"; known: {', '.join(words)}" if 0 < len(words) <= _FEW else ""
 
 
+def ended(text: str) -> str:
+    """End a text as a sentence: with a full stop, unless a question mark ends it already."""
+    return text if text.endswith("?") else f"{text}."
+
+
+def missing_extra(extra: str) -> str:
+    """Say which extra of this library is missing, and how to install it, as the end of an error text."""
+    return (
+        f"the extra '{extra}' of llm-tco is missing. In a clone of its repository: python -m pip install '.[{extra}]'"
+    )
+
+
 _FEW = 8
 """Known words that an error text can list in full."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import attrs
 
@@ -21,7 +21,7 @@ from llm_tco.catalog.records import Source
 from llm_tco.errors import CurrencyError, InvalidValueError, LlmTcoError, ProblemsError, suggest
 from llm_tco.money import Money, check_currency, money
 from llm_tco.references import PriceRef
-from llm_tco.scenario import read_document
+from llm_tco.scenario import check_command, read_document
 from llm_tco.structure import Problems, build, check_table, problem, settable, structure
 from llm_tco.usage.outcomes import FlatPrice, ModelColumns, Price, outcomes_of, read_table
 
@@ -54,6 +54,8 @@ class StatedFrontier:
         seed: Their seed.
         level: Their confidence, 0 to 1.
     """
+
+    IN_WORDS: ClassVar[str] = "the table [frontier]"
 
     outcomes: str = text()
     models: Mapping[str, ModelColumns]
@@ -99,6 +101,8 @@ class FrontierFile:
         prices: Prices by name, for the models to refer to.
         frontier: The table and what is asked of it.
     """
+
+    IN_WORDS: ClassVar[str] = "a file with a table [frontier]"
 
     title: str = text(default="frontier")
     description: str = ""
@@ -180,6 +184,7 @@ def read_frontier(
         folder: Where the table of outcomes is looked for.
         catalog: Where prices are looked up.
     """
+    check_command(document, "frontier", title)
     rest = dict(document)
     sources = rest.pop("sources", {})
     converter = record_converter(sources)

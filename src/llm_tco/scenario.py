@@ -34,7 +34,7 @@ from llm_tco.lock import Lookup, Lookups, lock_path, read_lock
 from llm_tco.money import Quote, check_currency, exchange_rates
 from llm_tco.references import RECORD_TABLES, KeyRef, PriceRef, ThroughputRef
 from llm_tco.serving.fleet import Fleet
-from llm_tco.structure import Problems, build, check_table, problem, reported, settable
+from llm_tco.structure import Problems, build, check_table, problem, reported, said, settable
 from llm_tco.texts import Proposal
 from llm_tco.timeline import Timeline
 
@@ -159,6 +159,27 @@ def read_scenario(
     return _Reader(dict(document), title, catalog, lock).whole()
 
 
+_COMMANDS: Final[Mapping[str, str]] = {"options": "compare", "tasks": "choose", "frontier": "route"}
+"""The command that a file is for, by the table that only such a file holds."""
+
+
+def check_command(document: Mapping[str, Any], table: str, title: str) -> None:
+    """Refuse the file of another command in one line.
+
+    Args:
+        document: The tables of the file.
+        table: The table that the file should hold.
+        title: What a report of problems calls the file.
+
+    Raises:
+        ProblemsError: It holds the table of another command, and not this one.
+    """
+    other = next((one for one in _COMMANDS if one in document), table)
+    if table not in document and other != table:
+        text = f"is a file for llm-tco {_COMMANDS[other]}: it holds a table [{other}], and none called [{table}]"
+        raise ProblemsError(title, [text])
+
+
 def _read(file: Path, below: tuple[Path, ...]) -> dict[str, Any]:
     """Read a file and what it extends."""
     try:
@@ -179,7 +200,10 @@ def _read(file: Path, below: tuple[Path, ...]) -> dict[str, Any]:
     if base is None:
         return document
     if not isinstance(base, str):
-        raise ProblemsError(str(file), [f"extends: must be the name of a file, got {base!r}"])
+        raise ProblemsError(str(file), [f"extends: must be the name of a file, got {said(base)}"])
+    if not (file.parent / base).exists():
+        near = suggest(base, sorted(other.name for other in file.parent.glob("*.toml") if other.name != file.name))
+        raise ProblemsError(str(file), [f"extends: cannot be read: there is no file {base!r} beside it{near}"])
     return _merged(_read(file.parent / base, (*below, file.resolve())), document, ())
 
 
@@ -246,7 +270,8 @@ class _Reader:
         return converter
 
     def whole(self) -> Scenario:
-        """Read the document; refuse one that is nested too deeply."""
+        """Read the document; refuse one of another command, and one that is nested too deeply."""
+        check_command(self.document, "options", self.title)
         try:
             return self.read()
         except RecursionError:

@@ -56,13 +56,33 @@ def reported() -> Problems:
     return problem("")
 
 
+def said(value: object) -> str:
+    """Write a value as it stands in a file."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Decimal | date):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(said, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key} = {said(item)}' for key, item in value.items())}}}"
+    return repr(value)
+
+
 def _of_type(name: str, *accepted: type) -> Callable[[Any, Any], Any]:
     def structure(value: Any, _: Any) -> Any:
         if type(value) in accepted:
             return value
-        raise problem(f"must be {name}, got {value!r}")
+        raise problem(f"must be {name}, got {said(value)}")
 
     return structure
+
+
+def _date(value: Any, _: Any) -> date:
+    if type(value) is date:
+        return value
+    quotes = " without quotes" if isinstance(value, str) else ""
+    raise problem(f"must be a date{quotes} such as 2026-12-01, got {said(value)}")
 
 
 def _decimal(value: Any, _: Any) -> Decimal:
@@ -74,7 +94,7 @@ def _decimal(value: Any, _: Any) -> Decimal:
         except ArithmeticError:
             raise problem(f"must be a decimal number, got {value!r}") from None
     else:
-        raise problem(f'must be a decimal number, written as a string such as "0.15", got {value!r}')
+        raise problem(f'must be a decimal number, written as a string such as "0.15", got {said(value)}')
     if not number.is_finite():
         raise problem(f"must be finite, got {value}")
     return number
@@ -88,10 +108,12 @@ def _number(value: Any, _: Any) -> Number:
             raise problem(f"is too large for a float, got a number of {len(str(value))} digits") from None
     if isinstance(value, np.ndarray):
         return value
-    raise problem(f"must be a number, got {value!r}")
+    raise problem(f"must be a number, got {said(value)}")
 
 
 def _money(value: Any, _: Any) -> Money:
+    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+        raise problem(f"must be an amount with its currency such as '400 CNY', got {value}")
     try:
         return to_money(value)
     except InvalidValueError as error:
@@ -104,7 +126,7 @@ def new_converter() -> cattrs.Converter:
     converter.register_structure_hook(str, _of_type("a text", str))
     converter.register_structure_hook(bool, _of_type("true or false", bool))
     converter.register_structure_hook(int, _of_type("a whole number", int))
-    converter.register_structure_hook(date, _of_type("a date such as 2026-12-01", date))
+    converter.register_structure_hook(date, _date)
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook(Decimal, _decimal)
     converter.register_structure_hook(Money, _money)
@@ -149,7 +171,7 @@ def _structure_sequence(converter: cattrs.Converter, kind: Any) -> Callable[[Any
 
     def structure(value: Any, _: Any) -> Any:
         if not isinstance(value, (list, tuple)):
-            raise problem(f"must be a list, got {value!r}")
+            raise problem(f"must be a list, got {said(value)}")
         items, found = [], []
         for position, item in enumerate(value):
             try:
@@ -184,7 +206,7 @@ def _structure_mapping(converter: cattrs.Converter, kind: Any) -> Callable[[Any,
 def check_table(value: object) -> None:
     """Refuse what is not a table of named values."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise problem(f"must be a table, got {value!r}")
+        raise problem(f"must be a table, got {said(value)}")
 
 
 def _structure_class(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
@@ -215,7 +237,7 @@ def build(converter: cattrs.Converter, value: Any, kind: type[T], *, extra: froz
     check_table(value)
     fields = settable(kind)
     found = [
-        (key, f"is not a field of {kind.__name__}{suggest(key, fields)}")
+        (key, f"is not a field of {getattr(kind, 'IN_WORDS', kind.__name__)}{suggest(key, fields)}")
         for key in value
         if key not in fields and key not in extra
     ]

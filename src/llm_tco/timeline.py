@@ -38,7 +38,7 @@ def _days(timeline: Timeline) -> tuple[date, ...]:
 
 def _check_start(_: object, attribute: attrs.Attribute[date], value: object) -> None:
     if type(value) is not date:
-        raise InvalidValueError(attribute.name, f"must be a date such as 2026-12-01, got {value!r}")
+        raise InvalidValueError(attribute.name, f"must be a datetime.date such as date(2026, 12, 1), got {value!r}")
 
 
 @attrs.frozen

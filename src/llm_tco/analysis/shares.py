@@ -18,7 +18,7 @@ import numpy as np
 from llm_tco._fields import FloatArray
 from llm_tco.analysis.pieces import MAX_POINTS, NARROW, Pieces, Reading, ShareCurve
 from llm_tco.components.answers import ANSWER_SECONDS, RIGHT_ANSWERS
-from llm_tco.errors import InfeasibleError
+from llm_tco.errors import InfeasibleError, missing_extra
 
 ROUNDS: Final = 400
 """Times at which pieces are cut at most."""
@@ -43,7 +43,7 @@ def scipy_or_fail() -> Any:
         import scipy.sparse  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "the cheapest mix is found by a solver of scipy, which is not installed: pip install llm-tco[optimise]",
+            f"the cheapest mix is found by a solver of scipy: {missing_extra('optimise')}",
             name=error.name,
         ) from None
     return scipy

@@ -31,6 +31,8 @@ STEPS: Final = 3
 _LARGEST: Final = 2.0**40
 """Requests a month up to which they are looked for."""
 _GB: Final = 1e9
+_ROUNDING: Final = 1e-9
+"""Share of the requests of a month that a fleet may leave over by rounding errors, as a router that fills it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -148,14 +150,37 @@ def fleet_sizes(comparison: Comparison, catalog: Catalog) -> tuple[FleetSize, ..
     """
     found = []
     for name in comparison:
-        loads = comparison[name].ledger.loads
-        fleets = [(fleet, load.demand) for fleet, load in loads.items() if isinstance(fleet, Fleet)]
-        for fleet, demand in sorted(fleets, key=lambda pair: pair[0].name):
-            found.append(_size(name, fleet.size(demand), catalog))
+        ledger = comparison[name].ledger
+        fleets = [(fleet, load) for fleet, load in ledger.loads.items() if isinstance(fleet, Fleet)]
+        for fleet, load in sorted(fleets, key=lambda pair: pair[0].name):
+            of_option = np.broadcast_to(ledger.unserved, (*ledger.unserved.shape[:-1], ledger.timeline.size))
+            short = of_option[..., load.offset : load.offset + load.demand.timeline.size]
+            found.append(_size(name, fleet.size(load.demand), short, catalog))
     return tuple(found)
 
 
-def _size(option: str, plan: FleetPlan, catalog: Catalog) -> FleetSize:
+def _left_over(plan: FleetPlan) -> FloatArray:
+    """Give the requests that a plan leaves unserved, without rounding errors, shape `(..., T + 1)`."""
+    return np.where(plan.unserved > _ROUNDING * plan.demand.requests, plan.unserved, 0.0)
+
+
+def _needed(plan: FleetPlan, unserved: FloatArray) -> FloatArray:
+    """Give the replicas that the peak needs: where all is served, no more than there are."""
+    fleet = plan.fleet
+    there = plan.carrying * fleet.replicas_per_server
+    whole = there if fleet.fractional else np.floor(there * (1.0 + _ROUNDING))
+    return np.where((unserved <= 0) & fleet.limited, np.minimum(plan.replicas, whole), plan.replicas)
+
+
+def _size(option: str, plan: FleetPlan, short: FloatArray, catalog: Catalog) -> FleetSize:
+    """Read the size of a fleet from its plan.
+
+    Args:
+        option: Name of the option.
+        plan: The plan.
+        short: Requests that the whole option leaves unserved in the months of the plan.
+        catalog: Where GPUs and models are looked up.
+    """
     size = plan.demand.timeline.size
 
     def months(amounts: FloatArray) -> FloatArray:
@@ -164,6 +189,8 @@ def _size(option: str, plan: FleetPlan, catalog: Catalog) -> FleetSize:
         return np.broadcast_to(amounts, size)[1:].astype(float)
 
     fleet = plan.fleet
+    # What the option as a whole does not leave unserved, none of its fleets does.
+    unserved = np.minimum(_left_over(plan), short)
     kwh, peak_kw, why = None, None, ""
     try:
         # No money is read: the price is there because an energy bill has one.
@@ -177,11 +204,11 @@ def _size(option: str, plan: FleetPlan, catalog: Catalog) -> FleetSize:
         fleet=fleet.name,
         server=fleet.server.key,
         requests=months(plan.demand.requests),
-        replicas=months(plan.replicas),
+        replicas=months(_needed(plan, unserved)),
         servers=months(plan.active),
         utilisation=months(plan.utilisation),
         peak_utilisation=months(plan.peak_utilisation),
-        unserved=months(plan.unserved),
+        unserved=months(unserved),
         kwh=kwh,
         peak_kw=peak_kw,
         power_note=why,

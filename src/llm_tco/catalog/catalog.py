@@ -16,7 +16,7 @@ from llm_tco.catalog.models import Model, Throughput
 from llm_tco.catalog.prices import STANDARD, TokenPrice
 from llm_tco.catalog.records import Period, Record
 from llm_tco.catalog.tariffs import ServicePrice, Tariff
-from llm_tco.errors import ConflictingRecordsError, NotInForceError, UnknownRecordError, suggest
+from llm_tco.errors import ConflictingRecordsError, NotInForceError, UnknownRecordError, ended, suggest
 
 R = TypeVar("R", bound=Record)
 
@@ -407,14 +407,14 @@ class Catalog:
             )
         elif kind is TokenPrice and words[0] not in {identity[0] for identity in self._index[kind.kind]}:
             hint = (
-                f"{suggest(asked, known)}. No plugin brings prices of {words[0]!r}: install one that does, by convention "
+                f"{ended(suggest(asked, known))} No plugin brings prices of {words[0]!r}: install one that does, by convention "
                 f"llm-tco-{words[0]}, or state the price yourself"
             )
         else:
             hint = suggest(asked, known) or suggest(words[1] if len(words) > 1 else asked, _by_word(known))
         broken = [str(report) for report in self.plugins if report.status != "ok"]
-        ailing = f". Not everything was loaded: {'; '.join(broken)}" if broken else ""
-        return f"no {kind.kind} {asked!r}{where}{hint}{ailing}"
+        text = f"no {kind.kind} {asked!r}{where}{hint}"
+        return f"{ended(text)} Not everything was loaded: {'; '.join(broken)}" if broken else text
 
 
 def _holds(record: Record, on: date) -> bool:

@@ -19,6 +19,9 @@ from llm_tco.structure import Problems, build, new_converter, problem, structure
 
 R = TypeVar("R", bound=Record)
 
+_BYTE_ORDER_MARK = "\ufeff"
+"""What some editors put in front of a text in UTF-8."""
+
 
 def record_converter(sources: object = None) -> cattrs.Converter:
     """Make a converter for records: a rate may be a plain number, a source a name.
@@ -65,7 +68,7 @@ def read_toml(text: str) -> dict[str, object]:
         ProblemsError: The text is no TOML.
     """
     try:
-        return tomllib.loads(text, parse_float=Decimal)
+        return tomllib.loads(text.removeprefix(_BYTE_ORDER_MARK), parse_float=Decimal)
     except RecursionError:
         raise ProblemsError("not a TOML document", ["is nested too deeply"]) from None
     except ValueError as error:  # of the decoder, and of numbers with thousands of digits

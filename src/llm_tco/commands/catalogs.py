@@ -116,17 +116,34 @@ def _catalog() -> Catalog:
     return load_catalog()
 
 
+def _distributions(plugin: str) -> set[str]:
+    """Give the distributions of a plugin: by the name of its entry point, or by their own."""
+    from llm_tco.catalog.plugins import distribution_of, entry_points, is_called
+    from llm_tco.errors import suggest
+
+    points, _ = entry_points()
+    found = {distribution_of(point)[0] for point in points if is_called(point, [plugin])}
+    if not found:
+        own = sorted({distribution_of(point)[0] for point in points})
+        near = suggest(plugin, [*own, *sorted({point.name for point in points})])
+        raise click.UsageError(f"no plugin is called {plugin!r}; installed are {', '.join(own)}{near}")
+    return found
+
+
 @click.command()
 @click.argument("plugin")
 @json_option
 def check(plugin: str, *, as_json: bool) -> None:
     """Hold an installed PLUGIN to what the library demands of one.
 
-    Exit status 3 where it has problems.
+    Exit status 3 where it has problems, 2 where there is none of this name.
     """
     from llm_tco.catalog.conformance import check_plugin
+    from llm_tco.catalog.plugins import entry_points
     from llm_tco.report.listing import problem_listing
 
+    if not entry_points()[1]:  # what cannot be read may be the plugin, and is reported below
+        _distributions(plugin)
     problems = check_plugin(plugin, today=_today())
     if as_json or problems:
         _show(problem_listing(problems), as_json=as_json)
@@ -147,7 +164,7 @@ def _days(_: click.Context, __: click.Parameter, given: str) -> int:
 @click.option(
     "--older-than", default="90d", callback=_days, show_default=True, help="Days since the source was checked."
 )
-@click.option("--plugin", help="Only the records of this plugin.")
+@click.option("--plugin", help="Only the records of this plugin: name of its distribution or entry point.")
 @json_option
 def stale(*, older_than: int, plugin: str | None, as_json: bool) -> None:
     """List the records whose source was checked long ago, the oldest first.
@@ -158,10 +175,8 @@ def stale(*, older_than: int, plugin: str | None, as_json: bool) -> None:
     from llm_tco.report.listing import stale_listing
 
     catalog = _catalog()
-    known = sorted({report.distribution for report in catalog.plugins})
-    if plugin is not None and plugin not in known:
-        raise click.UsageError(f"no plugin is called {plugin!r}; installed are {', '.join(known)}")
-    records = [one for one in catalog.records if plugin is None or (one.origin and one.origin.plugin == plugin)]
+    wanted = None if plugin is None else _distributions(plugin)
+    records = [one for one in catalog.records if wanted is None or (one.origin and one.origin.plugin in wanted)]
     found = stale_ones(records, older_than_days=older_than, today=_today())
     if found or as_json:
         _show(stale_listing(found, today=_today()), as_json=as_json)

@@ -130,7 +130,9 @@ def diff(before: Path, after: Path, *, as_json: bool) -> None:
 
     found = difference(before, after)
     if as_json:
-        print_json(attrs.asdict(found))
+        from llm_tco.report.document import FORMAT
+
+        print_json({"format": FORMAT, **attrs.asdict(found)})
     else:
         from llm_tco.report.listing import render_difference
 

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from llm_tco.analysis.nested import PlacedCase
+from llm_tco.report.document import FORMAT
 from llm_tco.report.grid import UNKNOWN, figure, grid, money, percent
 
 _ANSWERS = ("quality", "cost_per_right_answer", "under_served", "latency_s")
@@ -17,7 +18,8 @@ _ANSWERS = ("quality", "cost_per_right_answer", "under_served", "latency_s")
 
 def cache_document(title: str, currency: str, months: int, cases: Sequence[PlacedCase]) -> dict[str, Any]:
     """Lay the cases of caches out as plain data."""
-    return {"title": title, "currency": currency, "months": months, "caches": [_case(case) for case in cases]}
+    found = [_case(case) for case in cases]
+    return {"format": FORMAT, "title": title, "currency": currency, "months": months, "caches": found}
 
 
 def _case(case: PlacedCase) -> dict[str, Any]:
@@ -136,7 +138,7 @@ def log_document(
     """
     lru = [{"entries": entries, "hit_rate": rate} for entries, rate in sizes.items()]
     counts = {"requests": prompts, "different_prompts": different}
-    return {"log": name, **counts, "ttl_h": ttl_h, "exact": exact, "lru": lru, "near": near}
+    return {"format": FORMAT, "log": name, **counts, "ttl_h": ttl_h, "exact": exact, "lru": lru, "near": near}
 
 
 def render_log(document: dict[str, Any]) -> RenderableType:
@@ -152,4 +154,5 @@ def render_log(document: dict[str, Any]) -> RenderableType:
         rows.append((f"alike from {near['threshold']:g} on, never full", percent(near["hit_rate"], digits=2)))
     different = f"{document['different_prompts']:,} of them different"
     title = f"{document['log']}: {document['requests']:,} requests, {different}"
-    return grid(title, ("a cache that finds prompts", "hit rate"), rows)
+    # The title stands above the table, as that of a narrow table is broken within a sentence.
+    return Group(Text(title, style="bold"), Text(""), grid("", ("a cache that finds prompts", "hit rate"), rows))

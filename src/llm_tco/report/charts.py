@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llm_tco.analysis.frontier import Frontier, frontier_rows
-from llm_tco.errors import InvalidValueError
+from llm_tco.errors import InvalidValueError, missing_extra
 
 _Places = npt.NDArray[np.float64]
 """Places in the picture, shape `(n, 2)`. [pixels]"""
@@ -294,8 +294,7 @@ def rendered(chart: Mapping[str, Any], suffix: str) -> bytes:
         import vl_convert
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
-            f"a chart as {suffix} needs one more package: python -m pip install 'llm-tco[charts]'. "
-            "A chart as .json needs none.",
+            f"a chart as {suffix} needs vl-convert-python, and one as .json nothing more: {missing_extra('charts')}",
             name="vl_convert",
         ) from None
     spec = dict(chart)

@@ -18,6 +18,7 @@ from llm_tco.errors import DoubleCountError, InvalidValueError
 from llm_tco.finance.returns import Irr
 from llm_tco.financing import FinancialTerms
 from llm_tco.lock import content_hash
+from llm_tco.money import DatedRates, ExchangeRates
 
 FORMAT: Final = 1
 """Version of the document's form."""
@@ -41,6 +42,7 @@ def document(comparison: Comparison, *, title: str) -> dict[str, Any]:
         "ranking": list(comparison.ranking),
         "saving": _saving(comparison),
         "currency": terms.currency,
+        "fx": _fx(terms.rates),
         "start": timeline.start.isoformat(),
         "months": timeline.months,
         "discount_rate": _plain(terms.discount_rate),
@@ -50,6 +52,17 @@ def document(comparison: Comparison, *, title: str) -> dict[str, Any]:
         "pairs": [_pair(comparison, a, b) for a, b in comparison.pairs],
         "sources": [_record(record) for record in comparison.records],
     }
+
+
+def _fx(rates: ExchangeRates) -> dict[str, Any]:
+    """Give what one unit of each other currency is worth: a number, or numbers by the day from which on they hold."""
+
+    def quote(rate: Any) -> Any:
+        if not isinstance(rate, DatedRates):
+            return _plain(rate)
+        return {day.isoformat(): _plain(value) for day, value in zip(rate.days, rate.values, strict=True)}
+
+    return {code: quote(rate) for code, rate in rates.rates.items() if code != rates.base}
 
 
 def _finance(finance: FinancialTerms) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from llm_tco.catalog.prices import TokenPrice
 from llm_tco.catalog.records import Record
 from llm_tco.catalog.tariffs import Tariff
 from llm_tco.errors import InfeasibleError, InvalidValueError
+from llm_tco.financing import FinancialTerms
 from llm_tco.ledger import Ledger, State, unique
 from llm_tco.lines import NATURES
+from llm_tco.money import DatedRates, ExchangeRates
 from llm_tco.units import MONTHS_PER_YEAR
 
 COSTS: Final = tuple(nature for nature in NATURES if nature != "benefit")
@@ -193,6 +195,9 @@ class Figures:
         months: Length of the horizon.
         discount_rate: Effective annual rate. [1/year]
         lens: `"full"`, or `"marginal"` where sunk costs are left out.
+        fx: What one unit of each other currency is worth in that of the amounts: rates, each with the day
+            from which on it holds; None for all time.
+        finance: Loan, lease, tax, and real or nominal.
         option: What is proposed.
         feasible: Whether it carries the whole load at known prices.
         lines: Its costs, by nature.
@@ -211,6 +216,8 @@ class Figures:
     months: int
     discount_rate: float
     lens: str
+    fx: Mapping[str, tuple[tuple[date | None, float], ...]]
+    finance: FinancialTerms
     option: str
     feasible: bool
     lines: Mapping[str, tuple[BudgetLine, ...]]
@@ -285,6 +292,8 @@ def figures(
         months=comparison.timeline.months,
         discount_rate=float(terms.discount_rate),
         lens=terms.lens,
+        fx=_fx(terms.rates),
+        finance=terms.finance,
         option=option,
         feasible=chosen.feasible,
         lines={nature: _lines(part) for nature, part in by_nature.items() if part.lines},
@@ -297,6 +306,19 @@ def figures(
         states=tuple(sorted(chosen.ledger.states, key=lambda state: (state.kind, state.path, state.note))),
         evidence=tuple(Evidence(record=record, prices=_prices(record)) for record in records),
     )
+
+
+def _fx(rates: ExchangeRates) -> dict[str, tuple[tuple[date | None, float], ...]]:
+    found: dict[str, tuple[tuple[date | None, float], ...]] = {}
+    for code, rate in rates.rates.items():
+        stated: list[tuple[date | None, object]] = [(None, rate)]
+        if isinstance(rate, DatedRates):
+            stated = list(zip(rate.days, rate.values, strict=True))
+        if any(np.ndim(value) for _, value in stated):  # type: ignore[arg-type]  # a number or draws
+            raise InfeasibleError(f"a proposal is written from one scenario: the exchange rate of {code} holds draws")
+        if code != rates.base:
+            found[code] = tuple((day, float(value)) for day, value in stated)  # type: ignore[arg-type]  # a number
+    return found
 
 
 def _of_nature(ledger: Ledger, nature: str) -> Ledger:

@@ -20,7 +20,7 @@ from llm_tco.catalog.prices import STANDARD, TokenPrice
 from llm_tco.catalog.rates import Rate
 from llm_tco.catalog.records import Record
 from llm_tco.difference import CAUSES, Difference
-from llm_tco.errors import suggest
+from llm_tco.errors import MissingRateError, suggest
 from llm_tco.money import ExchangeRates
 
 GIB = 2**30
@@ -92,9 +92,15 @@ def price_listing(
     """
     every = catalog.all(TokenPrice)
     rows = []
-    for price in sorted(every, key=lambda row: (row.identity, row.authority)):
-        if not price.period.covers(on) or not _matches(price, query):
-            continue
+    found = [price for price in every if price.period.covers(on) and _matches(price, query)]
+    without = {price.currency for price in found} - {currency, *(fx or {})} if currency is not None else set()
+    if without:
+        rates = " ".join(f"--fx {code}=…" for code in sorted(without))
+        raise MissingRateError(
+            f"no exchange rate from {', '.join(sorted(without))} to {currency}: say what one unit is worth in "
+            f"{currency}, by {rates}"
+        )
+    for price in sorted(found, key=lambda row: (row.identity, row.authority)):
         factor = 1.0
         if currency is not None:
             factor = float(ExchangeRates(currency, fx or {}).factors(price.currency, currency)[0])

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from llm_tco.errors import InvalidValueError
+from llm_tco.errors import InvalidValueError, missing_extra
 from llm_tco.report.figures import Figures, Price
 from llm_tco.texts import Proposal
 
@@ -95,7 +95,7 @@ def _environment(lang: str, currency: str, template: str | Path | None) -> Envir
         from jinja2.sandbox import ImmutableSandboxedEnvironment
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"a proposal needs {error.name}: python -m pip install 'llm-tco[report]'", name=error.name
+            f"a proposal needs {error.name}: {missing_extra('report')}", name=error.name
         ) from None
     own = PackageLoader("llm_tco.report")
     environment = ImmutableSandboxedEnvironment(

@@ -19,6 +19,7 @@ from llm_tco.components.base import Component
 from llm_tco.errors import InfeasibleError
 from llm_tco.frontiers import FrontierQuestion
 from llm_tco.report.charts import scale_of
+from llm_tco.report.document import FORMAT
 from llm_tco.report.grid import UNKNOWN, decimals, figure, grid, money, percent, points, span
 from llm_tco.usage.history import GroupCost, HistoryReport
 
@@ -38,21 +39,28 @@ def router_figures(comparison: Comparison, path: str, *, option: str) -> dict[st
         option: The option in which it stands.
     """
     router: Any = comparison[path].component
+    requests = float(comparison[path].demand.requests.sum())
     answers = answers_of(comparison[path])
-    shares = route_shares(comparison, path)
-    savings = router_savings(comparison, path, also=_at_equal_quality(comparison, path, answers.quality))
+    given = {field.name: getattr(answers, field.name) for field in attrs.fields(type(answers))}
+    shares: Mapping[str, Number | None] = dict.fromkeys(router.routes)
+    savings: Mapping[str, RouterSaving] = {}
+    if requests > 0:
+        shares = route_shares(comparison, path)
+        savings = router_savings(comparison, path, also=_at_equal_quality(comparison, path, answers.quality))
+    else:  # of no request there is no share and no quality, only a cost
+        given = {**dict.fromkeys(given), "cost": answers.cost}
     stated = ("quality", "quality_of_all", "latency_s")
     return {
         "option": option,
         "path": path,
         "kind": getattr(router, "kind", type(router).__name__),
-        "requests": float(comparison[path].demand.requests.sum()),
+        "requests": requests,
         "feasible": comparison[path].feasible,
         "routes": [
-            {"name": name, "share": float(shares[name]), **{field: _plain(getattr(route, field)) for field in stated}}
+            {"name": name, "share": _plain(shares[name]), **{field: _plain(getattr(route, field)) for field in stated}}
             for name, route in router.routes.items()
         ],
-        **{field.name: _plain(getattr(answers, field.name)) for field in attrs.fields(type(answers))},
+        **{name: _plain(value) for name, value in given.items()},
         "savings": [_saving(saving) for saving in savings.values()],
         "notes": [f"rule {note.rule} {note.note}" for note in getattr(router, "notes", ())],
     }
@@ -84,8 +92,8 @@ def _plain(value: Number | None) -> float | None:
 
 def router_document(title: str, comparison: Comparison, routers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Lay the routers of a scenario out as plain data."""
-    months = comparison.timeline.months
-    return {"title": title, "currency": comparison.terms.currency, "months": months, "routers": list(routers)}
+    about = {"currency": comparison.terms.currency, "months": comparison.timeline.months}
+    return {"format": FORMAT, "title": title, **about, "routers": list(routers)}
 
 
 def render_routers(document: dict[str, Any]) -> RenderableType:
@@ -186,7 +194,7 @@ def mix_document(
     title: str, currency: str, limits: Mapping[str, Any], mixes: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     """Lay the cheapest mixes of a scenario out as plain data."""
-    return {"title": title, "currency": currency, "limits": dict(limits), "mixes": list(mixes)}
+    return {"format": FORMAT, "title": title, "currency": currency, "limits": dict(limits), "mixes": list(mixes)}
 
 
 def render_mixes(document: dict[str, Any]) -> RenderableType:
@@ -247,6 +255,7 @@ def frontier_document(question: FrontierQuestion) -> dict[str, Any]:
             problem = str(error)
     quality = question.stated.quality
     return {
+        "format": FORMAT,
         "title": question.title,
         "queries": len(frontier.outcomes),
         "currency": frontier.outcomes.currency,
@@ -348,6 +357,7 @@ def _against(saving: Mapping[str, Any], factor: int, digits: int) -> tuple[str, 
 def history_document(name: str, report: HistoryReport, columns: Mapping[str, str]) -> dict[str, Any]:
     """Lay the report of a history out as plain data."""
     return {
+        "format": FORMAT,
         "history": name,
         "columns": dict(columns),
         "currency": report.currency,

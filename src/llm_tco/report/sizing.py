@@ -11,6 +11,7 @@ from rich.text import Text
 
 from llm_tco._fields import FloatArray
 from llm_tco.analysis.sizing import FleetSize, ReplicaState
+from llm_tco.report.document import FORMAT
 from llm_tco.report.listing import Listing
 from llm_tco.serving.candidates import Candidate
 from llm_tco.serving.selection import Choice, Offer
@@ -22,7 +23,8 @@ _SHOWN: Final = 3
 
 def size_document(title: str, sizes: Sequence[FleetSize]) -> dict[str, Any]:
     """Lay sizings out as plain data: every month of every fleet."""
-    return {"title": title, "carries": all(size.carries for size in sizes), "fleets": [_fleet(size) for size in sizes]}
+    carries = all(size.carries for size in sizes)
+    return {"format": FORMAT, "title": title, "carries": carries, "fleets": [_fleet(size) for size in sizes]}
 
 
 def _fleet(size: FleetSize) -> dict[str, Any]:
@@ -129,6 +131,7 @@ def _next(size: FleetSize) -> str:
 def choice_document(title: str, choices: Sequence[Choice]) -> dict[str, Any]:
     """Lay choices out as plain data: every offer and every refusal of every task."""
     return {
+        "format": FORMAT,
         "title": title,
         "tasks": [
             {

@@ -25,7 +25,10 @@ _STATES = {
 
 def render(document: dict[str, Any]) -> RenderableType:
     """Lay a document out: the options, the categories, each pair, the sources."""
-    parts: list[RenderableType] = [Text(document["title"], style="bold"), Text(_terms(document)), Text()]
+    parts: list[RenderableType] = [Text(document["title"], style="bold"), Text(_terms(document))]
+    if document["fx"]:
+        parts.append(Text(f"exchange rates: {_rates(document)}"))
+    parts.append(Text())
     parts += [_options(document), Text()]
     parts += [Text(line) for line in _verdict(document)]
     parts += [Text(), _categories(document), Text()]
@@ -60,18 +63,43 @@ def _terms(document: dict[str, Any]) -> str:
     )
 
 
+def _rates(document: dict[str, Any]) -> str:
+    """Say what one unit of each other currency is worth, and from which day on."""
+    own = document["currency"]
+
+    def worth(rate: Any) -> str:
+        return "drawn" if isinstance(rate, list) else f"{rate:,.6g} {own}"
+
+    return "; ".join(
+        f"1 {code} = " + ", ".join(f"{worth(rate)} from {day} on" for day, rate in quote.items())
+        if isinstance(quote, dict)
+        else f"1 {code} = {worth(quote)}"
+        for code, quote in document["fx"].items()
+    )
+
+
 def _finance(finance: dict[str, Any]) -> str:
     """Say under which financial terms the figures hold, where there are any."""
     words = []
     if finance["price_basis"] == "real":
         words.append(f"in prices of the start, inflation {_percent(finance['inflation_rate'])}")
     words += [
-        f"assets on a {means} over {finance[means]['months']} months" for means in ("loan", "lease") if means in finance
+        f"assets on a {means} over {finance[means]['months']} months at {_interest(finance[means])}"
+        for means in ("loan", "lease")
+        if means in finance
     ]
     if "tax" in finance:
         method = finance["tax"]["depreciation"].replace("_", " ")
         words.append(f"after tax at {_percent(finance['tax']['rate'])}, depreciation {method}")
     return "".join(f"; {word}" for word in words)
+
+
+def _interest(means: dict[str, Any]) -> str:
+    """Say at which rate a loan or a lease is, and which share of the price is borrowed."""
+    stated = means["rate_per_year"] if "rate_per_year" in means else means["apr"]
+    basis = "effective" if "rate_per_year" in means else "nominal, compounded monthly"
+    share = f", {_percent(means['share'])} of the price" if "share" in means else ""
+    return f"{'drawn rates' if isinstance(stated, list) else _percent(stated)} a year ({basis}){share}"
 
 
 def _table(title: str, *columns: str, first: int = 1) -> Table:
@@ -203,7 +231,8 @@ def _pair(pair: dict[str, Any], currency: str) -> Iterator[tuple[str, str]]:
 
 def _found(pair: dict[str, Any], found: dict[str, Any], unit: str) -> str:
     plain = _STATES.get(found["state"])
-    if plain is not None:
+    shared = any(one["carried_by"] and one["cheaper"] is None for one in found["intervals"])
+    if plain is not None and (found["state"] == "tie" or not shared):  # else one is not cheaper throughout
         whole = all(len(one["carried_by"]) == 2 for one in found["intervals"])
         only = "" if whole or found["state"] == "infeasible" else " where both carry the load"
         return plain.format(**pair) + only
@@ -211,7 +240,7 @@ def _found(pair: dict[str, Any], found: dict[str, Any], unit: str) -> str:
     for one in found["intervals"]:
         end = "on" if one["to"] is None else "" if one["to"] == one["from"] else f"to {one['to']:,}"
         sole = "" if len(one["carried_by"]) == 2 else " alone carries it" if one["carried_by"] else ""
-        who = one["cheaper"] or ("tie" if one["carried_by"] else "neither carries it")
+        who = one["cheaper"] or ("equal" if one["carried_by"] else "neither carries it")
         span = " ".join(word for word in (unit, f"{one['from']:,}", end) if word)
         parts.append(f"{span}: {who}{sole}")
     return "; ".join(parts)

@@ -16,7 +16,7 @@ import attrs
 
 from llm_tco._fields import choice, number
 from llm_tco.catalog.hardware import Gpu
-from llm_tco.errors import UnknownRecordError, suggest
+from llm_tco.errors import UnknownRecordError, ended, suggest
 
 ENGINE_CLASSES: Final = ("single_stream", "batched")
 HARDWARE_CLASSES: Final = ("hbm", "gddr", "unified")
@@ -125,8 +125,8 @@ def engine_class_of(engine: str) -> str:
         if word.startswith(name):
             return kind
     raise UnknownRecordError(
-        f"no class of engine {engine!r}{suggest(engine, [*ENGINE_CLASSES, *_ENGINES])}. "
-        f"Say whether it serves one request at a time or batches them: {' or '.join(ENGINE_CLASSES)}."
+        ended(f"no class of engine {engine!r}{suggest(engine, [*ENGINE_CLASSES, *_ENGINES])}")
+        + f" Say whether it serves one request at a time or batches them: {' or '.join(ENGINE_CLASSES)}."
     )
 
 

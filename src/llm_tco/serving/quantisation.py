@@ -14,7 +14,7 @@ from typing import Final
 import attrs
 
 from llm_tco._fields import choice, number, text
-from llm_tco.errors import UnknownRecordError, suggest
+from llm_tco.errors import UnknownRecordError, ended, suggest
 
 COMPUTE = ("bf16", "fp8", "fp4", "int8")
 """Units that multiply: the name of the field of a `Gpu` without `_flops_per_s`."""
@@ -110,7 +110,7 @@ def quantisation_of(name: str | Quantisation) -> Quantisation:
     key = _ALIASES.get(key, key)
     if key not in QUANTISATIONS:
         raise UnknownRecordError(
-            f"no quantisation {name!r}{suggest(name, [*QUANTISATIONS, *_ALIASES])}. "
-            "Name one of them, or pass a Quantisation with its bits per weight."
+            ended(f"no quantisation {name!r}{suggest(name, [*QUANTISATIONS, *_ALIASES])}")
+            + " Name one of them, or pass a Quantisation with its bits per weight."
         )
     return QUANTISATIONS[key]

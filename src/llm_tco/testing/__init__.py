@@ -1,6 +1,6 @@
 """A kit for testing code that builds on llm_tco: checks of plugins, laws, and strategies for its types.
 
-It needs hypothesis and pytest: `python -m pip install 'llm-tco[testing]'`. Each name is
+It needs hypothesis and pytest, which the extra `testing` brings. Each name is
 imported when it is first used, so that strategies need no pytest and `check_plugin` needs neither.
 """
 
