@@ -34,7 +34,7 @@ def test_the_snippets_of_a_page_run_and_print_what_it_says(page, monkeypatch, ca
     monkeypatch.chdir(ROOT)
     namespace = {"__name__": "page"}
     for found in SNIPPET.finditer(page.read_text("utf-8")):
-        exec(compile(found["code"], str(page), "exec", dont_inherit=True), namespace)
+        exec(compile(found["code"], f"<{page.name}>", "exec", dont_inherit=True), namespace)  # no file has this name
         printed = capsys.readouterr().out
 
         assert printed == (found["output"] or "")
