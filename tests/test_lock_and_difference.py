@@ -161,6 +161,18 @@ def test_one_cause_explains_all_of_its_change(file, old, new, cause, amount):
     assert all(found.causes[other] == 0 for other in CAUSES if other != cause)
 
 
+def test_the_name_of_an_option_is_no_cause(file):
+    """An option that somebody calls "price" holds assumptions like any other."""
+    text = FILE.replace("[options.cloud]", "[options.price]")
+    before = write(file.parent, "before", text)
+    after = write(file.parent, "after", text.replace('amount = "100 CNY"', 'amount = "100 CNY", growth_per_year = 1.0'))
+
+    (found,) = difference(before, after, catalog=catalog()).options.values()
+
+    assert found["tco"].causes["assumptions"] == pytest.approx(found["tco"].after - found["tco"].before)
+    assert found["tco"].causes["price"] == 0
+
+
 def test_price_and_volume_share_what_they_make_together(file):
     """Twice the volume at twice the price: each explains its own and half of what both make."""
     rows = [*catalog("1.00", period=Period(end=date(2026, 11, 15))).records]

@@ -209,7 +209,7 @@ def _mixed(before: Any, after: Any, path: tuple[str, ...], changed: frozenset[st
 def _cause(path: tuple[str, ...], value: object) -> str:
     if path[:1] and path[0] in _PLACES:
         return _PLACES[path[0]]
-    if not _PRICED.isdisjoint(path):
+    if not _PRICED.isdisjoint(path[2:]):  # before them stand a table and a name that somebody chose
         return "price"
     try:
         Money.parse(value)  # type: ignore[arg-type]  # anything but a text is refused

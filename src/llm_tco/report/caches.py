@@ -11,7 +11,8 @@ from rich.text import Text
 
 from llm_tco.analysis.nested import PlacedCase
 from llm_tco.report.document import FORMAT
-from llm_tco.report.grid import UNKNOWN, figure, grid, money, percent
+from llm_tco.report.grid import figure, grid, money
+from llm_tco.report.tables import UNKNOWN, percent
 
 _ANSWERS = ("quality", "cost_per_right_answer", "under_served", "latency_s")
 

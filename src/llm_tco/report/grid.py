@@ -8,10 +8,7 @@ from math import floor, log10
 from rich.table import Table
 from rich.text import Text
 
-from llm_tco.report.tables import amount
-
-UNKNOWN = "–"
-"""What stands where a figure is not known, or has no meaning."""
+from llm_tco.report.tables import UNKNOWN, amount, blank
 
 
 def grid(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, words: Iterable[int] = (0,)) -> Table:
@@ -27,10 +24,8 @@ def grid(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, w
     """
     rows = [tuple(row) for row in rows]
     kept = [place for place in range(len(columns)) if any(row[place] not in ("", UNKNOWN) for row in rows)]
-    table = Table(title=title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
     left = set(words)
-    for place in kept:
-        table.add_column(Text(columns[place]), justify="left" if place in left else "right", overflow="fold")
+    table = blank(title, (columns[place] for place in kept), {at for at, place in enumerate(kept) if place in left})
     for row in rows:
         table.add_row(*(Text(row[place]) for place in kept))
     return table
@@ -41,11 +36,6 @@ def money(value: float | None, *, sign: bool = False) -> str:
     if value is None:
         return UNKNOWN
     return f"{'+' if sign and value > 0 else ''}{amount(value)}"
-
-
-def percent(value: float | None, *, sign: bool = False, digits: int = 1) -> str:
-    """Write a ratio in percent."""
-    return UNKNOWN if value is None else f"{value * 100:{'+' if sign else ''},.{digits}f} %"
 
 
 def points(difference: float | None) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 import attrs
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from llm_tco.catalog.catalog import Catalog
@@ -22,6 +21,8 @@ from llm_tco.catalog.records import Record
 from llm_tco.difference import CAUSES, Difference
 from llm_tco.errors import MissingRateError, suggest
 from llm_tco.money import ExchangeRates
+from llm_tco.report.grid import grid
+from llm_tco.report.tables import UNKNOWN
 
 GIB = 2**30
 
@@ -48,18 +49,18 @@ class Listing:
 
     def table(self) -> RenderableType:
         """Lay the rows out for a terminal."""
-        table = Table(title=self.title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
-        for key, heading in self.columns.items():
-            right = any(isinstance(row[key], (int, float, Decimal)) for row in self.rows)
-            table.add_column(Text(heading), justify="right" if right else "left", overflow="fold")
-        for row in self.rows:
-            table.add_row(*(Text(_shown(row[key])) for key in self.columns))
-        return table
+        words = [
+            place
+            for place, key in enumerate(self.columns)
+            if not any(isinstance(row[key], (int, float, Decimal)) for row in self.rows)
+        ]
+        rows = ([_shown(row[key]) for key in self.columns] for row in self.rows)
+        return grid(self.title, list(self.columns.values()), rows, words=words)
 
 
 def _shown(value: object) -> str:
     if value is None:
-        return "–"
+        return UNKNOWN
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,.6g}" if isinstance(value, float) else str(value)
@@ -233,16 +234,20 @@ def stale_listing(records: Sequence[Record], *, today: date) -> Listing:
 
 def render_difference(found: Difference, before: str, after: str) -> RenderableType:
     """Lay a difference out: for each option what each cause explains."""
-    table = Table(title=f"From {before} to {after}, in {found.currency}", title_justify="left", title_style="bold",
-                  show_edge=False, pad_edge=False)  # fmt: skip
-    for place, heading in enumerate(("option", "figure", "before", *CAUSES, "after")):
-        table.add_column(Text(heading), justify="left" if place < 2 else "right")
     names = {"tco": "total", "npv_cost": "present value"}
-    for option, figures in found.options.items():
-        for figure, change in figures.items():
-            causes = [Text(f"{change.causes[cause]:+,.0f}" if change.causes[cause] else "–") for cause in CAUSES]
-            amounts = [Text(f"{amount:,.0f}") for amount in (change.before, change.after)]
-            table.add_row(Text(option), Text(names[figure]), amounts[0], *causes, amounts[1])
+    rows = [
+        (
+            option,
+            names[figure],
+            f"{change.before:,.0f}",
+            *(f"{change.causes[cause]:+,.0f}" if change.causes[cause] else "0" for cause in CAUSES),
+            f"{change.after:,.0f}",
+        )
+        for option, figures in found.options.items()
+        for figure, change in figures.items()
+    ]
+    title = f"From {before} to {after}, in {found.currency}"
+    table = grid(title, ("option", "figure", "before", *CAUSES, "after"), rows, words=(0, 1))
     notes = [Text(f"Only in {file}: {', '.join(names_)}.") for file, names_ in
              ((before, found.only_before), (after, found.only_after)) if names_]  # fmt: skip
     done, every = found.orders

@@ -20,7 +20,8 @@ from llm_tco.errors import InfeasibleError
 from llm_tco.frontiers import FrontierQuestion
 from llm_tco.report.charts import scale_of
 from llm_tco.report.document import FORMAT
-from llm_tco.report.grid import UNKNOWN, decimals, figure, grid, money, percent, points, span
+from llm_tco.report.grid import decimals, figure, grid, money, points, span
+from llm_tco.report.tables import UNKNOWN, percent
 from llm_tco.usage.history import GroupCost, HistoryReport
 
 EQUAL: Final = "random at equal quality"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+UNKNOWN = "–"
+"""What stands where a figure is not known, or has no meaning."""
 
 _NATURES = {
     "one_time": "paid once",
@@ -51,15 +54,16 @@ def amount(value: float | None) -> str:
     return f"{value:.4g}"
 
 
-def _percent(value: float) -> str:
-    return f"{value * 100:,.1f} %"
+def percent(value: float | None, *, sign: bool = False, digits: int = 1) -> str:
+    """Write a ratio in percent."""
+    return UNKNOWN if value is None else f"{value * 100:{'+' if sign else ''},.{digits}f} %"
 
 
 def _terms(document: dict[str, Any]) -> str:
     sunk = ", without sunk costs" if document["lens"] == "marginal" else ""
     return (
         f"{document['months']} months from {document['start']}, amounts in {document['currency']}, "
-        f"discounted at {_percent(document['discount_rate'])} a year{sunk}{_finance(document['finance'])}"
+        f"discounted at {percent(document['discount_rate'])} a year{sunk}{_finance(document['finance'])}"
     )
 
 
@@ -82,7 +86,7 @@ def _finance(finance: dict[str, Any]) -> str:
     """Say under which financial terms the figures hold, where there are any."""
     words = []
     if finance["price_basis"] == "real":
-        words.append(f"in prices of the start, inflation {_percent(finance['inflation_rate'])}")
+        words.append(f"in prices of the start, inflation {percent(finance['inflation_rate'])}")
     words += [
         f"assets on a {means} over {finance[means]['months']} months at {_interest(finance[means])}"
         for means in ("loan", "lease")
@@ -90,7 +94,7 @@ def _finance(finance: dict[str, Any]) -> str:
     ]
     if "tax" in finance:
         method = finance["tax"]["depreciation"].replace("_", " ")
-        words.append(f"after tax at {_percent(finance['tax']['rate'])}, depreciation {method}")
+        words.append(f"after tax at {percent(finance['tax']['rate'])}, depreciation {method}")
     return "".join(f"; {word}" for word in words)
 
 
@@ -98,15 +102,26 @@ def _interest(means: dict[str, Any]) -> str:
     """Say at which rate a loan or a lease is, and which share of the price is borrowed."""
     stated = means["rate_per_year"] if "rate_per_year" in means else means["apr"]
     basis = "effective" if "rate_per_year" in means else "nominal, compounded monthly"
-    share = f", {_percent(means['share'])} of the price" if "share" in means else ""
-    return f"{'drawn rates' if isinstance(stated, list) else _percent(stated)} a year ({basis}){share}"
+    share = f", {percent(means['share'])} of the price" if "share" in means else ""
+    return f"{'drawn rates' if isinstance(stated, list) else percent(stated)} a year ({basis}){share}"
+
+
+def blank(title: str, columns: Iterable[str], words: Container[int]) -> Table:
+    """Make a table without rows.
+
+    Args:
+        title: What they will be.
+        columns: The headings.
+        words: Places of the columns that hold words; the others hold figures, which end at the right.
+    """
+    table = Table(title=title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(Text(column), justify="left" if place in words else "right", overflow="fold")
+    return table
 
 
 def _table(title: str, *columns: str, first: int = 1) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
-    for place, column in enumerate(columns):
-        table.add_column(Text(column), justify="left" if place < first else "right", overflow="fold")
-    return table
+    return blank(title, columns, range(first))
 
 
 def _row(table: Table, *cells: str | Text) -> None:
@@ -142,7 +157,7 @@ def _options(document: dict[str, Any]) -> Table:
 def _carries(option: dict[str, Any]) -> str:
     short = option["unserved"]
     if short["months"]:
-        return f"no: {_percent(short['share'])} short, months {_ranges(short['months'])}"
+        return f"no: {percent(short['share'])} short, months {_ranges(short['months'])}"
     return "yes" if option["feasible"] else "not priced"
 
 
@@ -169,7 +184,7 @@ def _verdict(document: dict[str, Any]) -> Iterator[str]:
     saving = document["saving"]
     if saving is not None:
         dearer = saving["amount"] < 0  # cheaper by present value, as it pays later
-        share = "" if saving["share"] is None else f", {_percent(abs(saving['share']))} of its total"
+        share = "" if saving["share"] is None else f", {percent(abs(saving['share']))} of its total"
         money = f"{amount(abs(saving['amount']))} {document['currency']}"
         yield f"Against the runner-up {saving['instead_of']} it {'costs in sum' if dearer else 'saves'} {money}" + (
             f" more{share}, but later." if dearer else f"{share}."
@@ -249,16 +264,16 @@ def _found(pair: dict[str, Any], found: dict[str, Any], unit: str) -> str:
 def _investment(case: dict[str, Any], currency: str) -> str:
     irr = case["irr"]
     if irr["state"] == "unique":
-        rate = f"IRR {_percent(irr['rate'])} a year"
+        rate = f"IRR {percent(irr['rate'])} a year"
     elif irr["state"] == "several":
-        rate = f"several IRRs: {', '.join(_percent(one) for one in irr['rates'])}"
+        rate = f"several IRRs: {', '.join(percent(one) for one in irr['rates'])}"
     else:
         rate = "no IRR"
     payback = case["payback_months"]
     back = "never paid back" if payback is None else f"paid back after {payback:.1f} months"
     if case["flows"][0] >= 0:
         back = "nothing more is laid out up front"
-    roi = "" if case["roi"] is None else f", ROI {_percent(case['roi'])}"
+    roi = "" if case["roi"] is None else f", ROI {percent(case['roi'])}"
     return f"NPV {amount(case['npv'])} {currency}, {rate}, {back}{roi}"
 
 
