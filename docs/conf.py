@@ -63,9 +63,9 @@ def _no_type_before_colon(
 def _write_audit(_app: Sphinx) -> None:
     """Compute the page of the audit before the pages are read."""
     sys.path.insert(0, str(Path(__file__).parent))
-    import audit
+    from audit.page import main
 
-    audit.main()
+    main()
 
 
 def setup(app: Sphinx) -> None:

@@ -1,0 +1,1 @@
+"""The audit of the two source documents; see `audit.page`."""
