@@ -22,7 +22,7 @@ from llm_tco.difference import CAUSES, Difference
 from llm_tco.errors import MissingRateError, suggest
 from llm_tco.money import ExchangeRates
 from llm_tco.report.grid import grid
-from llm_tco.report.tables import UNKNOWN
+from llm_tco.report.tables import UNKNOWN, blank
 
 GIB = 2**30
 
@@ -49,13 +49,12 @@ class Listing:
 
     def table(self) -> RenderableType:
         """Lay the rows out for a terminal."""
-        words = [
-            place
-            for place, key in enumerate(self.columns)
-            if not any(isinstance(row[key], (int, float, Decimal)) for row in self.rows)
-        ]
-        rows = ([_shown(row[key]) for key in self.columns] for row in self.rows)
-        return grid(self.title, list(self.columns.values()), rows, words=words)
+        figures = {key for key in self.columns for row in self.rows if isinstance(row[key], (int, float, Decimal))}
+        words = {place for place, key in enumerate(self.columns) if key not in figures}
+        table = blank(self.title, self.columns.values(), words)
+        for row in self.rows:
+            table.add_row(*(Text(_shown(row[key])) for key in self.columns))
+        return table
 
 
 def _shown(value: object) -> str:
