@@ -36,8 +36,8 @@ _WHOSE_CLOCK: Final = (
     "the hours of the load are read by the clock of {}; state load_timezone, the same one if that is meant"
 )
 _MEAN_OF_HITS: Final = (
-    "requests are priced with the mean of what a cache reads, and {} has a least charge or graduated tiers, for which "
-    "hits and misses would have to be priced one by one"
+    "cached_share is the mean of what a cache reads, and {} has a least charge or graduated tiers, for which hits and "
+    "misses are priced one by one: state a prompt_cache in front of it instead"
 )
 _HOURS_UNKNOWN: Final = (
     "{} has other prices at some hours, and the hours of the load are not known: each hour of the week counts "
@@ -135,7 +135,7 @@ class ApiUsage(Composable):
             for stream in demand.streams:
                 tokens = self._tokens(row, stream.lengths)
                 bill = bill + np.where(months, hours.bill(stream, tokens), 0.0)
-                if np.any(tokens[2]) and any(_bends(flat) for flat in row.flats):
+                if np.any(self.cached_share) and any(_bends(flat) for flat in row.flats):
                     notes.add(("estimate", _MEAN_OF_HITS.format(row.title)))
                 for kind in hours.unpriced(stream, tokens, months):
                     notes.add(("unpriced", f"{row.title} states no price for {kind} tokens; add a row that does"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import attrs
@@ -125,25 +126,35 @@ class PromptCache(Composable):
             raise InvalidValueError("prefix_share", "must be given, or prefix_tokens instead")
 
     def applied(self, demand: Demand) -> Demand:
-        """Say of each request how many tokens are read and written."""
-        return attrs.evolve(demand, streams=tuple(self._stream(stream) for stream in demand.streams))
+        """Say of each request how many tokens are read or written.
 
-    def _stream(self, stream: Stream) -> Stream:
+        Requests whose prefix is found and those whose prefix is not become streams of their
+        own: a least charge, or a tier, looks at one request and not at the mean of both.
+        """
+        return attrs.evolve(demand, streams=tuple(part for stream in demand.streams for part in self._parts(stream)))
+
+    def _parts(self, stream: Stream) -> Iterator[Stream]:
         lengths = stream.lengths
         if np.any(lengths.cached_tokens) or np.any(lengths.written_tokens):
             raise InvalidValueError("inner", "stands behind another prompt cache, and a prompt has one prefix")
-        return attrs.evolve(stream, lengths=self._lengths(lengths))
+        prefix, hit_rate = self._prefix(lengths), column(self.hit_rate)
+        hits = stream.requests * hit_rate
+        if np.any(hit_rate > 0):
+            read = attrs.evolve(lengths, cached_tokens=prefix)
+            yield attrs.evolve(stream, requests=hits, lengths=read)
+        if np.any(hit_rate < 1):
+            written = prefix if self.writes_billed_apart else np.zeros_like(prefix)
+            missed = attrs.evolve(lengths, written_tokens=written, written_ttl=self.ttl)
+            yield attrs.evolve(stream, requests=stream.requests - hits, lengths=missed)
 
-    def _lengths(self, lengths: Lengths) -> Lengths:
+    def _prefix(self, lengths: Lengths) -> FloatArray:
+        """Give the tokens of each kind of request that are cached, shape `(..., K)`."""
         if self.prefix_share is not None:
             prefix = column(self.prefix_share) * lengths.input_tokens
         else:
             assert self.prefix_tokens is not None  # one of the two is given
             prefix = np.minimum(column(self.prefix_tokens), lengths.input_tokens)
-        prefix = np.where(prefix >= column(self.min_prefix_tokens), prefix, 0.0)
-        read = prefix * column(self.hit_rate)
-        written = prefix - read if self.writes_billed_apart else np.zeros_like(prefix)
-        return attrs.evolve(lengths, cached_tokens=read, written_tokens=written, written_ttl=self.ttl)
+        return np.where(prefix >= column(self.min_prefix_tokens), prefix, 0.0)
 
     def cost(self, demand: Demand) -> Ledger:
         """Hand every request on with its prefix, and add the cache's own cost."""
