@@ -253,6 +253,34 @@ def test_a_curved_cost_is_answered_to_within():
     assert found.within == ((1, 1_000),)
 
 
+@given(
+    st.integers(3, 40),
+    st.floats(0.0, 1.0),
+    st.floats(0.0, 1.0),
+    st.floats(0.0, 120.0),
+    st.integers(1, 4),
+    st.floats(0.5, 5.0),
+    st.floats(0.0, 2.0),
+)
+def test_the_curved_power_of_servers_that_sleep_is_searched_to_the_request(
+    size, sleep, loaded, minutes, slots, price, growth
+):
+    """It is curved and never falls, so that every crossing is found, and none is left in a range."""
+    fleet = box(size, slots=slots)
+    power = Power(
+        fleet, price_per_kwh=Money(price, "CNY"), pue=1.3, sleep_w=100 * sleep, sleep_after_minutes=minutes,
+        loaded_w=100 + 400 * loaded,
+    )  # fmt: skip
+    workload = Workload(requests_per_month=10, input_tokens=1, output_tokens=1, growth_per_year=growth)
+    result = run({"local": power, "cloud": request_price(15 * price)}, 25, workload)
+
+    found = result.break_even("local", "cloud").by_volume
+
+    assert result["local"].ledger.smooth
+    assert found.within == ()
+    assert expand(found, 25) == brute_force(result, 25)
+
+
 @given(own.components(), st.floats(1.5, 10.0))
 def test_a_pair_and_its_reverse_have_the_same_intervals(component, factor):
     """Which option is named first changes the word for the state and nothing else."""
@@ -271,6 +299,36 @@ def test_too_many_steps_are_reported_as_ranges(monkeypatch):
     result = run({"local": Purchase(box(3), life_years=1), "cloud": request_price(100)}, 10_000)
 
     assert result.break_even("local", "cloud").by_volume.within
+
+
+@pytest.mark.parametrize("most", [30, 200, 1_000])
+def test_no_more_volumes_are_evaluated_than_allowed(monkeypatch, most):
+    """However many steps there are, the search ends, and what it leaves open is named."""
+    monkeypatch.setattr("llm_tco.analysis.breakeven.MAX_POINTS", most)
+    workload = Workload(requests_per_month=10, input_tokens=1, output_tokens=1)
+    demands = []
+
+    @attrs.frozen(eq=False)
+    class Counted(Composable):
+        """A cost in steps that counts how often it is asked."""
+
+        name: str = "counted"
+
+        def cost(self, demand):
+            """Pay for each third request."""
+            demands.extend(np.atleast_1d(demand.requests[..., 1]))
+            steps = np.floor(demand.requests / 3)
+            line = self.line("other", "CNY", steps * 300)
+            return Ledger(timeline=demand.timeline, lines=(line,), steps={("counted",): steps}, rising=True)
+
+    result = run({"steps": Counted(), "cloud": request_price(100.0001)}, 10**6, workload)
+    demands.clear()
+
+    found = result.break_even("steps", "cloud").by_volume
+
+    assert found.state == "always"  # so that no volumes beside a crossing come on top
+    assert len(set(demands)) <= most
+    assert found.within
 
 
 @pytest.mark.parametrize("volume", [1, 7, 99])

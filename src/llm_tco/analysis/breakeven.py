@@ -1,11 +1,11 @@
 """Break-even volumes: every one, exact on whole servers.
 
-Cost is affine in the volume wherever the steps of a ledger do not change, and many
-ledgers are certain that it never falls as the volume rises. So the search cuts the range of
-volumes, for all options in one evaluation a round, until each piece has equal steps at both
-ends, or holds no crossing because at its upper end one option still costs less than the
+Cost is affine in the volume wherever the steps of a ledger do not change and it is not
+curved, and many ledgers are certain that it never falls as the volume rises. So the search
+cuts the range of volumes, for all options in one evaluation a round, until each piece is
+affine, or holds no crossing because at its upper end one option still costs less than the
 other at its lower end. Then it solves each pair on each piece and checks the whole requests beside
-the solution by evaluation.
+the solution by evaluation. A curved cost that may fall is read from a grid, and the result says so.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MAX_POINTS: Final = 5_000
 BLOCK: Final = 64
 """Volumes that are evaluated at once: with the hours of the week and the months they fit the cache."""
 SMOOTH_PARTS: Final = 64
-"""Parts into which a piece is cut where a cost is curved."""
+"""Parts into which the range is cut where a cost is curved and may fall."""
 
 
 _CLEARLY: Final = 1.0 - 1e-9
@@ -76,7 +76,7 @@ class VolumeSearch:
     def __attrs_post_init__(self) -> None:
         self._rising = bool(np.all(np.greater_equal(self.terms.nominal_rate, 0)))
         self._evaluate([self.low, self.high])
-        if self._smooth:
+        if self._smooth and not self._rising:
             self._grid = _cut(self.low, self.high, SMOOTH_PARTS)
             self._evaluate(self._grid)
         self._refine()
@@ -110,7 +110,10 @@ class VolumeSearch:
             )
 
     def _refine(self) -> None:
-        """Cut the range until each piece has equal steps at both ends, or holds no crossing."""
+        """Cut the range until each piece is affine, or holds no crossing.
+
+        Where there are more pieces than volumes may be evaluated, the broadest go first.
+        """
         pieces = list(itertools.pairwise(sorted(self._known)))
         pairs = list(itertools.combinations(range(len(self.options)), 2))
         while True:
@@ -118,16 +121,22 @@ class VolumeSearch:
                 (low, high)
                 for low, high in pieces
                 if high - low > 1
-                and self._known[low].steps != self._known[high].steps
+                and not self._affine(low, high)
                 and not all(self._decided(low, high, *pair) for pair in pairs)
             ]
-            room = MAX_POINTS - len(self._known)
-            if not uneven or room <= 0:
-                self._open = uneven
+            room = max(MAX_POINTS - len(self._known), 0) // (PARTS - 1)
+            uneven.sort(key=_breadth, reverse=True)
+            self._open += uneven[room:]
+            if not uneven[:room]:
                 return
-            cuts = [_cut(low, high, PARTS) for low, high in uneven]
+            cuts = [_cut(low, high, PARTS) for low, high in uneven[:room]]
             self._evaluate([volume for cut in cuts for volume in cut])
             pieces = [piece for cut in cuts for piece in itertools.pairwise(cut)]
+
+    def _affine(self, low: int, high: int) -> bool:
+        """Say whether costs are taken to be affine between two volumes; those of a grid are."""
+        curved = self._smooth and self._rising
+        return not curved and self._known[low].steps == self._known[high].steps
 
     def _decided(self, low: int, high: int, a: int, b: int) -> bool:
         """Say whether two options surely keep their places between two volumes.
@@ -181,6 +190,12 @@ class VolumeSearch:
             open_end=True,
             within=_joined([*unsure, *curved]),
         )
+
+
+def _breadth(piece: tuple[int, int]) -> float:
+    """Say how broad a range of volumes is: the ratio of its ends."""
+    low, high = piece
+    return (high + 1) / (low + 1)
 
 
 def _joined(ranges: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -110,7 +110,7 @@ class Power(Composable):
         ledger = plan.ledger(
             *lines,
             records=() if tariff is None else (tariff,),
-            rising=not use.states.smooth and all(bool(np.all(np.greater_equal(one.value, 0))) for one in prices),
+            rising=all(bool(np.all(np.greater_equal(one.value, 0))) for one in prices),
             smooth=use.states.smooth,
         )
         return attrs.evolve(ledger, states=ledger.states | assumptions(self, demand))
