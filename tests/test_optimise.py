@@ -24,6 +24,7 @@ from llm_tco.components.api import ApiUsage
 from llm_tco.components.base import Escalated, Stack
 from llm_tco.components.cache import SemanticCache
 from llm_tco.components.capital import Purchase
+from llm_tco.components.labour import Labour
 from llm_tco.components.power import Power
 from llm_tco.components.rental import Rental
 from llm_tco.components.router import Route, Router
@@ -526,7 +527,21 @@ def test_what_depends_on_all_routes_together_is_refused():
         solved(routes, wrap=lambda router: VolumeDiscount(router, steps=steps))
 
 
-def test_a_curve_that_may_fall_is_named_and_its_bound_is_an_estimate():
+def test_a_limit_that_the_solver_keeps_up_to_its_tolerance_only_is_reached():
+    """The cheapest mix has just the quality that is asked for, and the solver's own falls short by a hair."""
+    pay = Labour("labour", hours_per_month=13, rate_per_hour="69 CNY")
+    routes = {
+        "one": Route(Stack((by_request("0.7500"), Monthly("monthly", amount="0 CNY"))), quality=0.375),
+        "other": Route(Stack((by_request("0.6406"), pay)), quality=0.328125),
+        "cloud": Route(by_request("1.5", "cloud"), quality=1.0),
+    }
+    mix = solved(routes, min_quality=0.625)
+
+    assert mix.gap <= GAP
+    assert mix.shares == pytest.approx({"one": 0.6, "cloud": 0.4}, rel=1e-5)
+
+
+def test_a_curve_is_named_and_its_bound_is_an_estimate():
     """Where nothing proves what lies between two shares, the result says of which route."""
     box = fleet("box", slots=8)
     curved = Purchase(box, life_years=3) + Power(box, price_per_kwh="1 CNY", pue=1.3, loaded_w=300)

@@ -252,8 +252,9 @@ class ShareCurve:
         for unit, amount in found.quantities.items():
             old = self.amounts.get(unit, np.zeros(0))
             self.amounts[unit] = _joined(old, amount - self.base.quantities[unit], order)
-        self.rising &= found.ledger.rising
         self.smooth |= found.ledger.smooth
+        # Of a curve the lower end is a bound too, but one so loose that no gap would close.
+        self.rising &= found.ledger.rising and not self.smooth
 
     def _resolve(self) -> None:
         """Cut until steps differ only within narrow pieces, as no other bound holds there."""

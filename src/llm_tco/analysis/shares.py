@@ -71,6 +71,14 @@ class Limits:
             found.append((ANSWER_SECONDS, -np.inf, self.seconds))
         return found
 
+    @property
+    def tighter(self) -> Limits:
+        """Limits so much closer that what keeps them up to the solver's tolerance keeps these."""
+        return Limits(
+            right=None if self.right is None else self.right * (1.0 + _SOLVER),
+            seconds=None if self.seconds is None else self.seconds * (1.0 - _SOLVER),
+        )
+
     def kept(self, unit: str, amount: FloatArray) -> np.ndarray:
         """Say whether amounts of a unit are within the limit, up to rounding errors."""
         least, most = next((low, high) for name, low, high in self.rows if name == unit)
@@ -127,6 +135,7 @@ class ShareSearch:
             if self.best and self.cost - self.bound <= gap * abs(self.cost):
                 break
             if not self._refine(uses):
+                self._keep_limits()
                 break
         self._polish()
         if not self.best:
@@ -151,6 +160,14 @@ class ShareSearch:
             self._corners(uses)
             if not self._refine(uses) and self.cost == before:
                 return
+
+    def _keep_limits(self) -> None:
+        """Evaluate what the solver gives where limits are a hair closer, as it keeps them up to a tolerance only."""
+        try:
+            _, uses = self._solve(self.limits.tighter)
+        except InfeasibleError:  # no mix keeps closer ones
+            return
+        self._corners(uses)
 
     def _refine(self, uses: Sequence[Use]) -> bool:
         """Cut the pieces in use on which the bound is not the cost; say whether there was one."""
