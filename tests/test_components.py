@@ -16,7 +16,8 @@ from llm_tco.catalog.models import Throughput
 from llm_tco.catalog.prices import Rate, Tier, TokenPrice, Usage
 from llm_tco.catalog.records import Period
 from llm_tco.catalog.tariffs import Tariff
-from llm_tco.components.amounts import Monthly, OneOff
+from llm_tco.components.agreement import Discounted
+from llm_tco.components.amounts import Monthly, OneOff, Periodic
 from llm_tco.components.api import ApiUsage
 from llm_tco.components.base import Delayed, Escalated, Limited, Scaled, Stack
 from llm_tco.components.benefit import Benefit
@@ -90,11 +91,105 @@ def test_depreciation_is_straight_line_and_historical():
     assert np.isclose(plain.sum(), 24_000)
 
 
+@pytest.mark.parametrize(
+    ("component", "problem"),
+    [
+        (OneOff("m", amount="5 CNY", month=37), "month: must be within the 36 months, got 37"),
+        (Periodic("m", amount="5 CNY", every_months=3, first=37), "first: must be within the 36 months, got 37"),
+        (
+            Limited(Monthly("m", amount="5 CNY"), first=37),
+            "first: must be within the 36 months of the timeline, got 37",
+        ),
+        (Delayed(Monthly("m", amount="5 CNY"), months=36), "months: must be below the 36 months of the timeline"),
+    ],
+)
+def test_what_would_fall_after_the_horizon_is_refused(component, problem):
+    """An amount with a month of its own is never lost silently."""
+    with pytest.raises(InvalidValueError) as error:
+        cost(component)
+
+    assert str(error.value).startswith(problem)
+
+
 def test_salvage_is_credited_when_a_life_ends():
     """After 36 months a server is sold for its salvage value."""
     ledger = cost(Purchase(BOX, life_years=3, salvage="2000 CNY"))
 
     assert ledger.amounts("CNY")[36] == -2_000
+
+
+@given(st.floats(-0.3, 0.5), st.integers(1, 60), st.integers(0, 2), st.sampled_from(["month", "year"]))
+def test_salvage_at_the_horizon_is_what_a_sale_would_bring_there(growth, months, owned, every):
+    """Both follow the prices of their own month: a life that ends at the horizon and one that ends after it agree."""
+    timeline = Timeline(date(2026, 12, 1), months)
+    credits = []
+    for life in (months, months + 1):
+        things = Purchase(
+            quantity=3, price="1000 CNY", salvage="400 CNY", life_years=life / 12, residual="salvage", owned=owned
+        )
+        ledger = cost(Escalated(things, growth, every=every), timeline=timeline).settled()
+        credits.append(-ledger.where(lambda line: line.is_sale).amounts("CNY"))
+        assert np.isclose(ledger.book_value("CNY")[-1], 0.0)
+    years = months / 12 if every == "month" else (months - 1) // 12
+
+    np.testing.assert_allclose(credits[0], credits[1])
+    assert np.isclose(credits[0][-1], 3 * 400 * (1 + growth) ** years)
+
+
+@given(st.floats(-0.3, 0.5), st.integers(13, 40))
+def test_a_book_value_is_what_was_paid(growth, months):
+    """It is historical cost, so that it rises until the purchase and not until the horizon."""
+    timeline = Timeline(date(2026, 12, 1), months)
+    things = Purchase(quantity=1, price="1200 CNY", life_years=1, residual="book")
+    ledger = cost(Escalated(things, growth), timeline=timeline).settled()
+    last = (months - 1) // 12 * 12
+
+    credit = -ledger.where(lambda line: line.category == "residual").amounts("CNY")[-1]
+
+    assert np.isclose(credit, 1200 * (1 + growth) ** (last / 12) * (12 - (months - last)) / 12, atol=1e-9)
+
+
+def test_a_discount_leaves_what_is_kept_its_worth():
+    """40 % off the price takes nothing off what the thing would bring, and 40 % off what it stands at in the books."""
+    things = Purchase(quantity=1, price="1000 CNY", salvage="400 CNY", life_years=3, residual="salvage")
+    kept = {
+        residual: cost(
+            Discounted(attrs.evolve(things, residual=residual), 0.4), timeline=Timeline(date(2026, 1, 1), 12)
+        )
+        .settled()
+        .where(lambda line: line.category == "residual")
+        .amounts("CNY")[-1]
+        for residual in ("salvage", "book")
+    }
+
+    assert kept["salvage"] == -400
+    assert np.isclose(kept["book"], -0.6 * 800)
+
+
+def test_what_is_owned_at_the_end_of_a_span_leaves_with_it():
+    """Nothing is credited, and nothing of it is written off after the span at the horizon."""
+    for residual in ("book", "salvage"):
+        things = Purchase(quantity=1, price="1200 CNY", salvage="0 CNY", life_years=3, residual=residual)
+        ledger = cost(Limited(things, first=0, last=6), timeline=Timeline(date(2026, 1, 1), 12)).settled()
+
+        assert ledger.amounts("CNY").sum() == 1200
+        assert np.isclose(ledger.amounts("CNY", basis="accrual").sum(), 400)
+
+
+def test_a_component_that_begins_on_the_31st_begins_its_months_there():
+    """A price that changes on 30 March holds from the month on that begins on the 31st, delayed or not."""
+    rows = tuple(
+        attrs.evolve(
+            PRICE, input=Rate(base=Decimal(rate)), output=Rate(base=Decimal(rate)), period=Period(start=first, end=last)
+        )
+        for rate, first, last in (("1", None, date(2026, 3, 30)), ("2", date(2026, 3, 30), None))
+    )
+    timeline = Timeline(date(2026, 1, 31), 6)
+    now = cost(ApiUsage(rows), timeline=timeline).amounts("USD")
+    later = cost(Delayed(ApiUsage(rows), months=1), timeline=timeline).amounts("USD")
+
+    np.testing.assert_array_equal(now[2:], later[2:])
+    assert (now[3:] == 2 * now[2]).all()
 
 
 def test_what_is_owned_is_sunk_and_its_replacement_is_not():

@@ -231,6 +231,15 @@ def test_the_rate_and_the_number_of_payments_of_a_loan_are_found_again(rate, siz
     assert np.isclose(finance.nper(rate, payment, amount, when=when), size, rtol=1e-6)
 
 
+@pytest.mark.parametrize("when", ["begin", "mid", "end"])
+@pytest.mark.parametrize(("rate", "size"), [(-0.5, 60), (-0.5, 360), (-0.1, 360), (0.5, 40), (5.0, 12)])
+def test_the_number_of_payments_is_found_at_any_rate(rate, size, when):
+    """The payments of a loan lead to their number, also where the last ones repay next to nothing of it."""
+    payment = finance.pmt(rate, size, 1_000.0, when=when)
+
+    assert np.isclose(finance.nper(rate, payment, 1_000.0, when=when), size, rtol=1e-4)
+
+
 @given(st.floats(1, 600), st.floats(1, 600), own.amounts(0, 1e6), st.floats(0, 1))
 def test_assets_are_replaced_until_the_horizon(horizon, life, cost, share):
     """Law 37: ⌈H/L⌉ purchases, one where L ≥ H, and a residual value between salvage and cost."""
@@ -291,6 +300,14 @@ def test_every_function_reads_many_assets_and_loans_at_once():
         (lambda: finance.ipmt(0.1, 3, 2, 1), "per: must be at most nper (2), got 3"),
         (lambda: finance.cumipmt(0.1, 2, 1, 2, 1), "start: must be at most end (1), got 2"),
         (lambda: finance.cumipmt(0.1, 2, 1, 1, 3), "end: must be at most nper (2), got 3"),
+        (lambda: finance.ispmt(0.1, -1, 4, 100), "per: must be from 0 to nper (4), got -1"),
+        (lambda: finance.ispmt(0.1, 5, 4, 100), "per: must be from 0 to nper (4), got 5"),
+        (lambda: finance.loan_schedule(0.1, [2, 3], 100), "nper: must be a single whole number"),
+        (lambda: finance.sln_schedule(1, 0, [2, 3]), "life: must be a single whole number"),
+        (lambda: finance.macrs_schedule(1, [5, 7]), "recovery_years: must be a single whole number"),
+        (lambda: finance.macrs_schedule(1, "5"), "recovery_years: must be numbers, got '5'"),
+        (lambda: finance.macrs_schedule(1, 5, quarter=True), "quarter: must be numbers, got True"),
+        (lambda: finance.levelised_cost(0.1, [1, 1, 1], [1, 1]), "output: must have as many times as costs (3), got 2"),
         (lambda: finance.nper(0.1, -1, 100), "pmt: never takes the balance"),
         (lambda: finance.rate(2.5, -1, 1), "nper: must be a whole number of at least 1, got 2.5"),
         (lambda: finance.equivalent_annual_cost(0.1, [1]), "cashflows: must cover at least one period"),

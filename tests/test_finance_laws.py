@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from llm_tco import finance
-from llm_tco.errors import InvalidValueError, OverflowedError
+from llm_tco.errors import InvalidValueError, MismatchError, OverflowedError
 from llm_tco.testing import strategies as own
 
 DAYS = ["2026-01-01", "2026-07-01", "2027-01-01"]
@@ -316,7 +320,24 @@ def test_many_streams_are_read_at_once():
         (lambda: finance.fvschedule(1, 0.1), "rates: must be an array"),
         (lambda: finance.xirr([-1, 2], ["2026-01-01"]), "dates: must be as many as flows (2), got 1"),
         (lambda: finance.xirr([-1, 2], ["2026-01-01", "soon"]), "dates: must be dates or ISO strings"),
-        (lambda: finance.xirr([-1, 2], ["2026-01-01", "NaT"]), "dates: must be one row of dates"),
+        (lambda: finance.xirr([-1, 2], ["2026-01-01", "NaT"]), "dates: must be dates or ISO strings"),
+        (lambda: finance.xirr([-1, 2], np.array(["2026-01-01", "NaT"], "M8[D]")), "dates: must be one row of dates"),
+        (lambda: finance.xirr([-1, 2], ["2026-01-01", None]), "dates: must be dates or ISO strings"),
+        (lambda: finance.xirr([-1, 2], ["2026-01-01", "today"]), "dates: must be dates or ISO strings"),
+        (lambda: finance.xirr([-1, 2], [46023, 46388]), "dates: must be dates or ISO strings"),
+        (lambda: finance.irr([-100.0, None, 120.0]), "cashflows: must be numbers, got None"),
+        (lambda: finance.irr(["-100", "120"]), "cashflows: must be numbers, got '-100'"),
+        (lambda: finance.npv(0.1, [True, False]), "cashflows: must be numbers, got True"),
+        (lambda: finance.npv("0.1", [1, 2]), "rate: must be numbers, got '0.1'"),
+        (lambda: finance.npv(0.1, np.array(["2026-01-01"], "M8[D]")), "cashflows: must be numbers, got "),
+        (lambda: finance.npv(0.1, np.ma.array([1.0, 2.0], mask=[0, 1])), "cashflows: must hold a number at every"),
+        (lambda: finance.npv(0.1, [[1, 2], [3]]), "cashflows: must be rows of one length"),
+        (lambda: finance.npv(0.1, [1], timing=[1]), "timing: must be one of"),
+        (lambda: finance.irr([-1, 2], guess=[0.1, 0.2]), "guess: must be a single rate"),
+        (lambda: finance.irr([-1, 2], guess=-1), "guess: must be more than -1"),
+        (lambda: finance.payback([]), "cashflows: must hold at least one flow"),
+        (lambda: finance.discounted_payback(0.1, 5), "cashflows: must hold at least one flow"),
+        (lambda: finance.discount_factors(0.1, 2.5), "size: must be a whole number of at least 0, got 2.5"),
         (lambda: finance.xnpv(-1, [-1, 2], DAYS[:2]), "rate: must be more than -1"),
         (lambda: finance.year_fractions(DAYS, "act/366"), "day_count: must be one of 'act/365F', "),
         (lambda: finance.monthly_rate(-2), "annual_rate: must be more than -1"),
@@ -330,10 +351,80 @@ def test_what_has_no_answer_is_refused(call, problem):
     assert str(error.value).startswith(problem)
 
 
+def test_numbers_of_every_type_are_read():
+    """Whole numbers, exact decimals and fractions are numbers, of any width."""
+    flows = [-100, 50, 75]
+
+    for kind in (np.int8, np.uint8, np.float32, np.longdouble):
+        assert finance.npv(0.25, np.abs(flows).astype(kind)) == 188.0
+    for kind in (Decimal, Fraction):
+        assert finance.irr([kind(flow) for flow in flows]) == finance.irr(flows)
+
+
+def test_leading_axes_that_do_not_broadcast_are_named():
+    """The error gives both shapes."""
+    with pytest.raises(MismatchError, match=r"leading axes \(3,\) and \(2,\)"):
+        finance.npv([0.1, 0.2], [[-1, 2], [3, 4], [5, 6]])
+
+
+def test_dates_are_read_of_every_type():
+    """Dates, moments with or without a time zone, texts and arrays of any unit; a time of day counts for nothing."""
+    first, last = date(2026, 1, 1), date(2027, 1, 1)
+    night = timezone(timedelta(hours=8))
+    rows = [
+        [first, last],
+        [datetime(2026, 1, 1, 18), datetime(2027, 1, 1, 6)],
+        [datetime(2026, 1, 1, tzinfo=night), datetime(2027, 1, 1, 23, tzinfo=night)],
+        ["2026-01-01", "2027-01-01T12:00:00"],
+        [first, "2027-01-01"],
+        [np.datetime64("2026-01-01"), last],
+        np.array(["2026-01-01", "2027-01-01"], "M8[ns]"),
+    ]
+
+    for row in rows:
+        assert finance.year_fractions(row).tolist() == [0.0, 1.0]
+
+
+TOUCHES = [[-100.0, 220.0, -121.0], [-1.0, 4.0, -6.0, 4.0, -1.0], [-4.0, 4.0, -1.0]]
+"""Streams whose value is 0 at one rate and negative beside it."""
+
+
+@pytest.mark.parametrize("flows", TOUCHES)
+@given(st.one_of(st.sampled_from([10.0**k for k in range(-15, 16)]), st.floats(1e-15, 1e15)))
+def test_a_rate_at_which_the_value_only_touches_zero_is_none(flows, size):
+    """Law 20 at any magnitude: a reported rate is a change of sign, and rounding makes none."""
+    assert finance.irr_report(np.array(flows) * size).status == "none"
+
+
+def test_two_rates_that_lie_close_are_told_apart():
+    """What is more than rounding counts: a hundred-millionth more in the middle, and there are two."""
+    for size in (1e-15, 1.0, 10.0, 1e15):
+        rates = finance.irr_all(np.array([-100.0, 220.0 + 2e-8, -121.0]) * size)
+
+        assert rates.size == 2
+        assert np.abs(rates - 0.1).max() < 3e-5
+
+
+@given(st.integers(1, 5), own.cashflows())
+def test_zeros_before_the_first_flow_delay_the_payback(zeros, flows):
+    """A stream that begins later is paid back as much later."""
+    assume(flows[0] != 0)
+    late, early = finance.payback(np.r_[np.zeros(zeros), flows]), finance.payback(flows)
+
+    assert np.isnan(late) if np.isnan(early) else np.isclose(late, early + zeros)
+
+
+def test_nothing_is_paid_back_at_once():
+    """Where there is no flow there is nothing to pay back."""
+    assert finance.payback([0.0, 0.0]) == 0
+
+
 def test_a_value_beyond_floats_is_an_error():
     """An infinity is never a figure."""
     with pytest.raises(OverflowedError, match="too large for a float"):
         finance.npv(-0.999999, np.full(100, 1e300))
+    with pytest.raises(OverflowedError, match="the discount factor is too large for a float"):
+        finance.discount_factors(-0.999999, 100)
 
 
 @pytest.mark.parametrize(

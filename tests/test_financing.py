@@ -15,6 +15,7 @@ from llm_tco.analysis.terms import Terms
 from llm_tco.catalog.catalog import Catalog
 from llm_tco.components.financed import Financed, Leased
 from llm_tco.components.kinds import llm_tco_components
+from llm_tco.components.tax import ValueAddedTax
 from llm_tco.errors import InvalidValueError, MissingRateError, ProblemsError
 from llm_tco.finance import (
     depreciation_tax_shield,
@@ -371,7 +372,7 @@ def test_terms_that_contradict_each_other(terms, problem):
         (lambda: Loan(months=0, apr=0.1), "months: must be at least 1"),
         (lambda: Tax(rate=25), "rate: must be at most 1"),
         (lambda: Tax(rate=0.25, depreciation="macrs"), "life_years: must be given for macrs"),
-        (lambda: Tax(rate=0.25, depreciation="macrs", life_years=4), "recovery_years: no table for 4 years"),
+        (lambda: Tax(rate=0.25, depreciation="macrs", life_years=4), "life_years: no table for 4 years"),
         (lambda: Tax(rate=0.25, life_years=4), "life_years: has no meaning where depreciation is 'book'"),
     ],
 )
@@ -382,6 +383,7 @@ def test_a_wrong_value_is_named(make, problem):
 
 
 CATALOG = Catalog((), components=llm_tco_components())
+BUY = {"kind": "purchase", "price": "5000 USD", "quantity": 1, "life_years": 3}
 FILE = {
     "currency": "CNY",
     "start": date(2026, 12, 1),
@@ -394,7 +396,7 @@ FILE = {
         "loan": {"apr": 0.06, "months": 24, "share": 0.8},
         "tax": {"rate": 0.25, "depreciation": "macrs", "life_years": 5},
     },
-    "options": {"buy": {"costs": [{"kind": "purchase", "price": "5000 USD", "quantity": 1, "life_years": 3}]}},
+    "options": {"buy": {"costs": [BUY]}},
 }
 
 
@@ -441,3 +443,64 @@ def test_the_rate_of_a_loan_is_its_internal_rate_of_return():
 
     assert np.isclose(irr(flows), monthly_rate(0.08))
     assert abs(npv(float(monthly_rate(0.08)), flows)) < 1e-8
+
+
+@pytest.mark.parametrize("rate", [8, 1.0, 3.5])
+def test_a_rate_that_may_be_a_percent_is_taken_and_said(rate):
+    """800 % a year may be meant, where prices rise so fast, and so it is a caution and no error."""
+    costs = [
+        {"kind": "monthly", "name": "rent", "amount": "5 CNY", "growth_per_year": rate},
+        {"kind": "financed", "loan": {"apr": rate, "months": 12}, "inner": {**BUY, "name": "cards"}},
+    ]
+    document = {
+        **FILE,
+        "discount_rate": rate,
+        "finance": {"price_basis": "real", "inflation_rate": rate},
+        "workload": {**FILE["workload"], "growth_per_year": 4.0},  # what many services see
+        "options": {"a": {"costs": costs}, "b": {"costs": costs[:1]}},
+    }
+    plain = {**document, "discount_rate": 0.99}
+    comparison = read_scenario(document, title="it", catalog=CATALOG).compare()
+    notes = {name: {".".join(state.path): state.note for state in comparison[name].ledger.states} for name in "ab"}
+
+    stated = {"discount_rate", "finance.inflation_rate", "rent.growth_per_year"}
+    assert set(notes["b"]) == stated
+    assert set(notes["a"]) == {*stated, "cards.loan.apr"}
+    assert set(notes["a"].values()) == {
+        f"is {rate:g}, which is {rate * 100:g} %; where {rate:g} % is meant, write {rate / 100:g}"
+    }
+    assert comparison["a"].feasible
+    assert comparison["a"].npv_cost < read_scenario(plain, title="it", catalog=CATALOG).compare()["a"].npv_cost
+
+
+def test_a_usual_rate_is_no_doubt():
+    """Nothing is said of rates below 100 %."""
+    comparison = read_scenario(FILE, title="it", catalog=CATALOG).compare()
+
+    assert not any(option.ledger.states for option in comparison.options.values())
+
+
+def test_a_percent_in_the_place_of_a_share_is_told_how_it_is_written():
+    """An error of a ratio that is at most 1 says what 25 % is."""
+    with pytest.raises(InvalidValueError, match="rate: must be at most 1, got 25; 25 % is written as 0.25"):
+        Tax(rate=25)
+    with pytest.raises(InvalidValueError, match="rate: must be at most 1, got 13; 13 % is written as 0.13"):
+        ValueAddedTax(CARD, rate=13, included=False, recoverable_share=0.0)
+    with pytest.raises(InvalidValueError, match="share: must be at most 1, got 250$"):
+        Loan(apr=0.06, months=12, share=250)
+
+
+def test_the_growth_of_a_workload_is_doubted_later():
+    """Requests may well triple in a year; a hundredfold is told as what 100 % would be."""
+    document = {**FILE, "workload": {**FILE["workload"], "growth_per_year": 100}}
+
+    (state,) = read_scenario(document, title="it", catalog=CATALOG).compare()["buy"].ledger.states
+
+    assert state.path == ("workload", "growth_per_year")
+    assert state.note == "is 100, which is 10000 %; where 100 % is meant, write 1"
+
+
+def test_a_recovery_period_without_a_table_is_a_wrong_life():
+    """The error names the field that was written."""
+    with pytest.raises(InvalidValueError, match="life_years: no table for 4 years; known: 3, 5, 7, 10, 15, 20"):
+        Tax(rate=0.25, depreciation="macrs", life_years=4)

@@ -288,7 +288,7 @@ def test_a_total_is_allocated_to_teams():
     ("make", "problem"),
     [
         (lambda: Project("p", tasks=()), "tasks: must hold at least one task"),
-        (lambda: Periodic("a", amount="1 CNY", every_months=0), "every_months: must be a whole number of at least 1"),
+        (lambda: Periodic("a", amount="1 CNY", every_months=0), "every_months: must be at least 1, got 0"),
         (lambda: Network(price_per_gb="1 CNY"), "price_per_gb: and kb_per_request must be given together"),
         (lambda: Network(mbps=5), "price_per_mbps: and mbps must be given together"),
         (lambda: Network(included_gb=5), "included_gb: means nothing without price_per_gb"),

@@ -6,8 +6,9 @@ Every definition refuses NaN, infinities, booleans and text, and names the field
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import numpy as np
@@ -18,6 +19,9 @@ from llm_tco.errors import InvalidValueError
 FloatArray = npt.NDArray[np.float64]
 MAX_WHOLE = 2**53
 """The largest number up to which every whole one is a float."""
+
+_PERCENT: Final = "percent_from"
+"""Key of a field's metadata."""
 
 Number = float | FloatArray
 """A number, or an array of draws of it."""
@@ -74,7 +78,8 @@ def check_bounds(
     if gt is not None and low <= gt:
         raise InvalidValueError(field, f"must be more than {gt:g}, got {plain(low)}")
     if le is not None and high > le:
-        raise InvalidValueError(field, f"must be at most {le:g}, got {plain(high)}")
+        hint = f"; {plain(high)} % is written as {float(high) / 100:.12g}" if le == 1 and high <= 100 else ""
+        raise InvalidValueError(field, f"must be at most {le:g}, got {plain(high)}{hint}")
 
 
 def plain(value: object) -> str:
@@ -90,6 +95,7 @@ def number(
     default: Any = attrs.NOTHING,
     optional: bool = False,
     kw_only: bool | None = None,
+    percent_from: float | None = None,
 ) -> Any:
     """Define a field for a number or an array of draws, within bounds.
 
@@ -100,6 +106,8 @@ def number(
         default: Default value; without one the field is required.
         optional: Whether None may stand for "not stated".
         kw_only: As in `attrs.field`.
+        percent_from: For a ratio that may be any size: from where on it is likely that percents
+            were written; see `large_rates`.
     """
 
     def convert(value: object, attribute: attrs.Attribute[Any]) -> Any:
@@ -116,10 +124,41 @@ def number(
         converter=attrs.Converter(convert, takes_field=True),
         validator=validate,
         kw_only=kw_only,
+        metadata={} if percent_from is None else {_PERCENT: percent_from},
     )
 
 
-def whole(*, ge: int | None = None, default: Any = attrs.NOTHING, optional: bool = False) -> Any:
+def large_rates(holder: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Find rates that are so large that percents may have been written: 8 for 8 %.
+
+    Args:
+        holder: A record, and whatever records it holds.
+        path: Where it stands; what has a name begins a path of its own.
+
+    Yields:
+        The path to each such rate, and the rate; of draws, the lowest.
+    """
+    if isinstance(holder, Mapping):
+        for name, part in holder.items():
+            yield from large_rates(part, (*path, str(name)))
+    elif isinstance(holder, (tuple, list)):
+        for part in holder:
+            yield from large_rates(part, path)
+    elif attrs.has(kind := type(holder)):
+        name = getattr(holder, "name", None)
+        path = (name,) if isinstance(name, str) else path
+        for field in attrs.fields(kind):
+            value = getattr(holder, field.name)
+            bound = field.metadata.get(_PERCENT)
+            if bound is None:
+                yield from large_rates(value, (*path, field.name))
+            elif value is not None and np.min(value) >= bound:
+                yield (*path, field.name), float(np.min(value))
+
+
+def whole(
+    *, ge: int | None = None, default: Any = attrs.NOTHING, optional: bool = False, kw_only: bool | None = None
+) -> Any:
     """Define a field for a whole number of at least `ge`."""
 
     def convert(value: object, attribute: attrs.Attribute[Any]) -> Any:
@@ -143,6 +182,7 @@ def whole(*, ge: int | None = None, default: Any = attrs.NOTHING, optional: bool
         default=default,
         converter=attrs.Converter(convert, takes_field=True),
         validator=validate,
+        kw_only=kw_only,
     )
 
 

@@ -61,8 +61,8 @@ class Loan:
         share: Share of the price that is borrowed, 0 to 1.
     """
 
-    rate_per_year: Number | None = number(gt=-1, default=None, optional=True)
-    apr: Number | None = number(gt=-12, default=None, optional=True)
+    rate_per_year: Number | None = number(gt=-1, default=None, optional=True, percent_from=1.0)
+    apr: Number | None = number(gt=-12, default=None, optional=True, percent_from=1.0)
     months: int = whole(ge=1)
     share: Number = number(ge=0, le=1, default=1.0)
 
@@ -109,8 +109,8 @@ class Lease:
         cancellable: Whether nothing more is owed at the horizon.
     """
 
-    rate_per_year: Number | None = number(gt=-1, default=None, optional=True)
-    apr: Number | None = number(gt=-12, default=None, optional=True)
+    rate_per_year: Number | None = number(gt=-1, default=None, optional=True, percent_from=1.0)
+    apr: Number | None = number(gt=-12, default=None, optional=True, percent_from=1.0)
     months: int = whole(ge=1)
     buyout_share: Number | None = number(ge=0, le=1, default=None, optional=True)
     when: str = choice("begin", "end", default="begin")
@@ -211,7 +211,10 @@ class Tax:
         if self.depreciation == "macrs" and self.life_years is None:
             raise InvalidValueError("life_years", "must be given for macrs: 3, 5, 7, 10, 15 or 20")
         if self.life_years is not None:
-            self._shares(self.life_years)
+            try:
+                self._shares(self.life_years)
+            except InvalidValueError as error:
+                raise InvalidValueError("life_years", error.problem) from None
 
     def applied(self, ledger: Ledger) -> Ledger:
         """Add the tax that costs save and benefits bear."""
@@ -288,7 +291,7 @@ class FinancialTerms:
     """
 
     price_basis: str = choice("nominal", "real", default="nominal")
-    inflation_rate: Number | None = number(gt=-1, default=None, optional=True)
+    inflation_rate: Number | None = number(gt=-1, default=None, optional=True, percent_from=1.0)
     loan: Loan | None = attrs.field(default=None, validator=is_a(Loan, optional=True))
     lease: Lease | None = attrs.field(default=None, validator=is_a(Lease, optional=True))
     tax: Tax | None = attrs.field(default=None, validator=is_a(Tax, optional=True))

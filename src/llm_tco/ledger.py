@@ -221,7 +221,7 @@ class Ledger:
         return attrs.evolve(self._each(convert), rising=self.rising and falling)
 
     def settled(self) -> Ledger:
-        """Credit what assets are worth at the horizon, each by its own rule, as lines of their own."""
+        """Credit assets with their book value at the horizon where their rule says so, as lines of their own."""
         if all(line.recognition.residual == "none" for line in self.lines):
             return self
         lines: list[Line] = []
@@ -229,7 +229,7 @@ class Ledger:
             if line.recognition.residual == "none" or line.recognition.closed:
                 lines.append(line)
                 continue
-            worth = line.recognition.credit(line.amounts)
+            worth = line.recognition.left(line.amounts)
             at_horizon = self.timeline.index == self.timeline.months
             credit = np.where(at_horizon, -worth[..., None], 0.0)
             lines += [

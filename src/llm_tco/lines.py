@@ -12,7 +12,7 @@ from typing import Final, Literal
 import attrs
 import numpy as np
 
-from llm_tco._fields import FloatArray, Number, choice
+from llm_tco._fields import FloatArray, choice
 from llm_tco.errors import InvalidValueError
 from llm_tco.finance.discounting import over_time, summed
 from llm_tco.money import is_currency
@@ -35,15 +35,13 @@ class Recognition:
         weights: The share that is recognised so many months after the cash, shape
             `(..., n)`. What they leave of 1 is never recognised (as with a loan's
             principal).
-        salvage_share: Share of the amount that an asset is worth at the end of its life.
-        residual: What an asset that outlives the horizon is credited with there: nothing,
-            its book value, or its salvage value.
+        residual: Whether an asset that outlives the horizon is credited with its book value
+            there. One that is credited with what it would bring has a line for it.
         closed: Whether what is unrecognised at the horizon is expensed there.
     """
 
     weights: FloatArray
-    salvage_share: Number = 0.0
-    residual: str = choice("none", "book", "salvage", default="none")
+    residual: str = choice("none", "book", default="none")
     closed: bool = False
 
     @property
@@ -71,12 +69,9 @@ class Recognition:
             expense[..., -1] += summed(amounts) - summed(expense)
         return expense
 
-    def credit(self, amounts: FloatArray) -> FloatArray:
-        """Give what the assets in life at the horizon are credited with there, shape `(...)`."""
-        if self.residual == "book":
-            return summed(amounts) - summed(self.spread(amounts))
-        in_life = amounts[..., max(amounts.shape[-1] - (self.weights.shape[-1] - 1), 0) :]
-        return np.asarray(summed(in_life) * self.salvage_share)
+    def left(self, amounts: FloatArray) -> FloatArray:
+        """Give what is unrecognised at the horizon, the book value of assets, shape `(...)`."""
+        return np.asarray(summed(amounts) - summed(self.spread(amounts)))
 
 
 AT_ONCE: Final = Recognition(weights=np.ones(1))
@@ -189,9 +184,9 @@ class Line:
     def limited(self, inside: np.ndarray) -> Line:
         """Keep the months inside a span; what is owned at its end leaves with it, uncredited."""
         kept = self.with_amounts(np.where(inside, self.amounts, 0.0))
-        if inside[-1] or self.recognition.residual == "none":
+        if inside[-1] or (self.recognition.residual == "none" and not self.recognition.closed):
             return kept
-        return attrs.evolve(kept, recognition=attrs.evolve(self.recognition, residual="none"))
+        return attrs.evolve(kept, recognition=attrs.evolve(self.recognition, residual="none", closed=False))
 
     def read(self, basis: Basis) -> FloatArray:
         """Give the amounts by cash or by accrual, shape `(..., T + 1)`."""

@@ -79,7 +79,7 @@ class Monthly(Composable):
 
     name: str = text()
     amount: Money = money(kw_only=True)
-    growth_per_year: Number = number(gt=-1, default=0.0)
+    growth_per_year: Number = number(gt=-1, default=0.0, percent_from=1.0)
     category: str = category("other")
     hidden: bool = False
 
@@ -108,19 +108,16 @@ class Periodic(Composable):
 
     name: str = text()
     amount: Money = money(kw_only=True)
-    every_months: int = attrs.field(kw_only=True)
+    every_months: int = whole(ge=1, kw_only=True)
     first: int | None = whole(ge=0, default=None, optional=True)
-    growth_per_year: Number = number(gt=-1, default=0.0)
+    growth_per_year: Number = number(gt=-1, default=0.0, percent_from=1.0)
     category: str = category("other")
-
-    @every_months.validator
-    def _check_period(self, attribute: attrs.Attribute[Any], value: object) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InvalidValueError(attribute.name, f"must be a whole number of at least 1, got {value!r}")
 
     def cost(self, demand: Demand) -> Ledger:
         """Pay it when it is due."""
         index = demand.timeline.index
+        if self.first is not None:
+            check_month(self.first, demand.timeline, "first")
         first = self.every_months if self.first is None else self.first
         due = (index >= first) & ((index - first) % self.every_months == 0)
         amounts = np.where(due, self.amount.column * on_anniversaries(self.growth_per_year, demand), 0.0)

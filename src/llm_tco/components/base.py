@@ -213,7 +213,17 @@ class Limited(Composable):
         return self.inner.name
 
     def cost(self, demand: Demand) -> Ledger:
-        """Drop what falls outside the span."""
+        """Drop what falls outside the span.
+
+        Raises:
+            InvalidValueError: The span begins after the horizon.
+        """
+        if self.first > demand.timeline.months:
+            raise InvalidValueError(
+                "first",
+                f"must be within the {demand.timeline.months} months of the timeline, got {self.first}: nothing of "
+                f"{self.name} would count. Leave it out, or lengthen the timeline",
+            )
         last = demand.timeline.months if self.last is None else self.last
         return self.inner.cost(demand).limited(self.first, last)
 
@@ -223,7 +233,8 @@ class Escalated(Composable):
     """A component whose money rises, or falls, at a rate; its quantities stay.
 
     Put it inside of `Financed` and `Leased`: the payments of a loan do not rise with prices.
-    What is credited at the horizon rises until the purchase, a sale until the sale.
+    What a sale brings rises until the sale, and salvage that is credited at the horizon
+    until the horizon. A book value rises until the purchase: it is what was paid.
 
     Attributes:
         inner: The component.
@@ -234,7 +245,7 @@ class Escalated(Composable):
     kind: ClassVar[str] = "escalated"
 
     inner: Component = attrs.field(validator=is_a(Component))
-    rate_per_year: Number = number(gt=-1)
+    rate_per_year: Number = number(gt=-1, percent_from=1.0)
     every: str = choice("month", "year", default="month")
 
     @property

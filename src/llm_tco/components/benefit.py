@@ -66,7 +66,7 @@ class Benefit(Composable):
     name: str = text()
     per_month: Money = money(kw_only=True)
     confidence: Number = number(ge=0, le=1, default=1.0)
-    growth_per_year: Number = number(gt=-1, default=0.0)
+    growth_per_year: Number = number(gt=-1, default=0.0, percent_from=1.0)
     replaces: str | None = attrs.field(default=None, converter=_replaces)
 
     def cost(self, demand: Demand) -> Ledger:
@@ -92,7 +92,7 @@ class HoursSaved(Composable):
     hours_per_month: Number = number(ge=0, kw_only=True)
     rate_per_hour: Money = money(kw_only=True)
     confidence: Number = number(ge=0, le=1, default=1.0)
-    growth_per_year: Number = number(gt=-1, default=0.0)
+    growth_per_year: Number = number(gt=-1, default=0.0, percent_from=1.0)
 
     def cost(self, demand: Demand) -> Ledger:
         """Credit the hours of each month."""
@@ -127,7 +127,7 @@ class ProductivityGain(Composable):
     realised_share: Number = number(ge=0, le=1, kw_only=True)
     better: str = choice("lower", "higher", default="higher")
     confidence: Number = number(ge=0, le=1, default=1.0)
-    growth_per_year: Number = number(gt=-1, default=0.0)
+    growth_per_year: Number = number(gt=-1, default=0.0, percent_from=1.0)
 
     def __attrs_post_init__(self) -> None:
         worse = np.greater if self.better == "lower" else np.less

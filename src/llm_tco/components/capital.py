@@ -14,6 +14,7 @@ from llm_tco.components.base import Composable
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
 from llm_tco.finance import sln_schedule
+from llm_tco.finance.discounting import summed
 from llm_tco.ledger import Ledger
 from llm_tco.lines import Line, Recognition, check_category
 from llm_tco.money import Money, money
@@ -56,14 +57,25 @@ def leaving(bought: FloatArray, life_months: int) -> FloatArray:
     return sold
 
 
+def unsold(bought: FloatArray, life_months: int) -> FloatArray:
+    """Give how many are in life at the horizon, laid on it, of the same shape."""
+    kept = np.zeros(bought.shape)
+    kept[..., -1] = summed(bought[..., -life_months:])
+    return kept
+
+
 def written_off(price: Money, salvage: Money | None, life_months: int, residual: str) -> Recognition:
-    """Recognise cost less salvage in equal parts over a life, and the rest when the asset is sold."""
+    """Recognise cost less salvage in equal parts over a life, and the rest when the asset is sold.
+
+    What would be sold at the horizon is written off there.
+    """
     cost, worth = np.broadcast_arrays(price.value, 0.0 if salvage is None else salvage.value)
     share = np.divide(worth, cost, out=np.zeros(cost.shape), where=cost > 0)
     months = sln_schedule(np.ones(share.shape), share, life_months)
     weights = np.concatenate([np.zeros((*share.shape, 1)), months], axis=-1)
     weights[..., -1] += share
-    return Recognition(weights=weights, salvage_share=share, residual=residual)
+    by_book = "book" if residual == "book" else "none"
+    return Recognition(weights=weights, residual=by_book, closed=residual == "salvage")
 
 
 def check_salvage(price: Money, salvage: Money | None) -> None:
@@ -107,7 +119,7 @@ class Purchase(Composable):
         quantity: How many are bought where there is no fleet.
         salvage: What one is worth at the end of its life.
         residual: What those that outlive the horizon are credited with there: `"none"`,
-            their `"book"` value, or their `"salvage"` value.
+            their `"book"` value, or their `"salvage"` value as if they were sold there.
         owned: How many are there already: their cost is sunk.
         category: Category of the lines.
         name: First step of their paths.
@@ -161,34 +173,34 @@ class Purchase(Composable):
         return plan.ledger(*lines, rising=self.salvage is None or not np.any(self.salvage.value))
 
     def _bought(self, added: FloatArray) -> Iterator[Line]:
-        bought = with_replacements(added, life_in_months(self.life_years))
-        yield self._asset(bought, None)
-        yield from self._sold(bought, "salvage")
+        yield from self._asset(with_replacements(added, life_in_months(self.life_years)), None, "salvage")
 
     def _owned(self, added: FloatArray) -> Iterator[Line]:
         """Write what is owned: the first purchase is sunk, whenever it is first needed; the rest is not."""
         if self.owned:
             bought = with_replacements(added, life_in_months(self.life_years))
-            yield self._asset(added, "owned", sunk=True)
-            yield self._asset(bought - added, "replacements")
-            yield from self._sold(added, "salvage of owned", capital="own_sale")
-            yield from self._sold(bought - added, "salvage of replacements")
+            yield from self._asset(added, "owned", "salvage of owned", sunk=True)
+            yield from self._asset(bought - added, "replacements", "salvage of replacements")
 
-    def _asset(self, count: FloatArray, item: str | None, *, sunk: bool = False) -> Line:
+    def _asset(self, bought: FloatArray, item: str | None, sale: str, *, sunk: bool = False) -> Iterator[Line]:
+        """Write what is bought, what it brings at the end of its life, and what it would bring at the horizon."""
         price = self.unit_price
-        return self.line(
+        asset = self.line(
             self.category,
             price.currency,
-            count * price.column,
+            bought * price.column,
             item=item,
             recognition=self.recognition,
             sunk=sunk,
             nature="one_time",
             capital="asset",
         )
-
-    def _sold(self, bought: FloatArray, item: str, *, capital: str = "sale") -> Iterator[Line]:
-        if self.salvage is not None:
-            credit = -leaving(bought, life_in_months(self.life_years)) * self.salvage.column
-            currency = self.salvage.currency
-            yield self.line(self.category, currency, credit, item=item, nature="one_time", capital=capital)
+        yield asset
+        if self.salvage is None:
+            return
+        life, worth = life_in_months(self.life_years), self.salvage.column
+        capital = "own_sale" if sunk else "sale"
+        sold = -leaving(bought, life) * worth
+        yield self.line(self.category, price.currency, sold, item=sale, nature="one_time", capital=capital)
+        if self.residual == "salvage":
+            yield asset.beside("residual", "residual", -unsold(bought, life) * worth, capital=capital)

@@ -36,8 +36,8 @@ class Labour(Composable):
     name: str = text()
     hours_per_month: Number = number(ge=0, kw_only=True)
     rate_per_hour: Money = money(kw_only=True)
-    burden: Number = number(ge=0, default=0.0)
-    raise_per_year: Number = number(gt=-1, default=0.0)
+    burden: Number = number(ge=0, default=0.0, percent_from=3.0)
+    raise_per_year: Number = number(gt=-1, default=0.0, percent_from=1.0)
 
     def cost(self, demand: Demand) -> Ledger:
         """Pay for the hours of each month."""
@@ -127,7 +127,7 @@ class Crew(Composable):
     fleet: Fleet = attrs.field(kw_only=True, validator=is_a(Fleet))
     servers_per_person: Number = number(gt=0, kw_only=True)
     cost_per_month: Money = money(kw_only=True)
-    raise_per_year: Number = number(gt=-1, default=0.0)
+    raise_per_year: Number = number(gt=-1, default=0.0, percent_from=1.0)
     fractional: bool = False
 
     def cost(self, demand: Demand) -> Ledger:

@@ -161,7 +161,7 @@ class CapitalCharge(Composable):
     kind: ClassVar[str] = "capital_charge"
 
     inner: Component = attrs.field(validator=is_a(Component))
-    rate_per_year: Number = number(gt=-1, kw_only=True)
+    rate_per_year: Number = number(gt=-1, kw_only=True, percent_from=1.0)
 
     @property
     def name(self) -> str:

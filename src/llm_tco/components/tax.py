@@ -23,7 +23,7 @@ class ValueAddedTax(Composable):
 
     Attributes:
         inner: The component.
-        rate: Rate of the tax, as a ratio.
+        rate: Rate of the tax, 0 to 1.
         included: Whether the stated prices include it.
         recoverable_share: Share that the tax office gives back, 0 to 1.
     """
@@ -31,7 +31,7 @@ class ValueAddedTax(Composable):
     kind: ClassVar[str] = "value_added_tax"
 
     inner: Component = attrs.field(validator=is_a(Component))
-    rate: Number = number(ge=0, kw_only=True)
+    rate: Number = number(ge=0, le=1, kw_only=True)
     included: bool = attrs.field(kw_only=True)
     recoverable_share: Number = number(ge=0, le=1, kw_only=True)
 

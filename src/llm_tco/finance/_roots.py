@@ -7,6 +7,7 @@ that they agree to the last bit: sums by `vecdot` over equal lengths, powers by 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -39,6 +40,8 @@ _MARGIN = 1.0 + 1e-9
 
 _BY_HAND = 8
 """Powers that are cheaper one by one than as arrays."""
+
+_EPS = float(np.finfo(np.float64).eps)
 
 _STEPS, _PATIENCE, _NEWTON_STEPS = 100, 20, 200
 
@@ -277,10 +280,11 @@ def _zeros(times: FloatArray, logs: FloatArray, signs: FloatArray) -> list[float
     slope = pivot - times
     turning = _zeros(times, logs + np.log(np.abs(slope)), signs * np.sign(slope))
     edges = [low, *(point for point in turning if low < point < high), high]
-    sides = [_side(times, logs, signs, edge) for edge in edges]
+    sides = [(edge, _side(times, logs, signs, edge)) for edge in edges]
+    clear = [(edge, side) for edge, side in sides if side]  # the others only touch 0
     return [
         _solve(times, logs, signs, left, right)
-        for left, right, before, after in zip(edges, edges[1:], sides, sides[1:], strict=False)
+        for (left, before), (right, after) in itertools.pairwise(clear)
         if before * after < 0
     ]
 
@@ -292,7 +296,11 @@ def _terms(times: FloatArray, logs: FloatArray, x: float) -> FloatArray:
 
 
 def _side(times: FloatArray, logs: FloatArray, signs: FloatArray, x: float) -> float:
-    return float(np.sign((_terms(times, logs, x) * signs).sum()))
+    """Give the sign of the sum at x, and 0 where it is no more than the rounding of its terms."""
+    terms = _terms(times, logs, x)
+    value = float((terms * signs).sum())
+    noise = 2.0 * _EPS * float((terms * (2.0 + np.abs(logs) + np.abs(times * x))).sum())
+    return float(np.sign(value)) if abs(value) > noise else 0.0
 
 
 def _solve(times: FloatArray, logs: FloatArray, signs: FloatArray, low: float, high: float) -> float:

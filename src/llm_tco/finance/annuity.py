@@ -165,8 +165,11 @@ def nper(
     r, payment = check_rate(rate), real_array(pmt, "pmt")
     first, last = real_array(pv, "pv"), real_array(fv, "fv")
     with np.errstate(all="ignore"):
-        ratio = (first + last) * r / (payment * _due(r, when) + first * r)
-        value = np.where(r == 0, -(first + last) / payment, np.log1p(-ratio) / np.log1p(r))
+        paid = payment * _due(r, when)
+        ratio = (first + last) * r / (paid + first * r)
+        # Of two forms of ln((paid − fv·r) / (paid + pv·r)), each loses its digits where the other has them.
+        growth = np.where(np.abs(ratio) < 0.5, np.log1p(-ratio), np.log((paid - last * r) / (paid + first * r)))
+        value = np.where(r == 0, -(first + last) / payment, growth / np.log1p(r))
     if not np.isfinite(value).all():
         raise InvalidValueError("pmt", "never takes the balance from pv to fv at this rate; pay more or lower the rate")
     return figure(value, "number of payments")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Final, Literal
 
 import numpy as np
@@ -133,10 +133,7 @@ def _days(dates: Dates, day_count: str) -> tuple[FloatArray, float]:
     if day_count not in _BASIS:
         known = ", ".join(map(repr, _BASIS))
         raise InvalidValueError("day_count", f"must be one of {known}, got {day_count!r}")
-    try:
-        when = np.asarray(dates, dtype="datetime64[D]")
-    except ValueError as error:
-        raise InvalidValueError("dates", f"must be dates or ISO strings such as '2026-12-01': {error}") from error
+    when = _calendar(dates)
     if when.ndim != 1 or when.size == 0 or np.isnat(when).any():
         raise InvalidValueError("dates", f"must be one row of dates, got an array of shape {when.shape}")
     if day_count.startswith("30"):
@@ -144,6 +141,30 @@ def _days(dates: Dates, day_count: str) -> tuple[FloatArray, float]:
     else:
         days = (when - when.min()).astype(np.int64)
     return days.astype(np.float64), _BASIS[day_count]
+
+
+def _calendar(dates: Dates) -> npt.NDArray[np.datetime64]:
+    """Convert dates; a time of day is cut off, in the time zone in which it is stated."""
+    array = np.asarray(dates)
+    if array.dtype.kind == "U":
+        array = array.astype(object)
+    if array.dtype.kind == "O":
+        array = np.array([_day(one) for one in array.flat], dtype="datetime64[D]").reshape(array.shape)
+    if array.dtype.kind != "M":
+        given = repr(array.flat[0].item()) if array.size else "nothing"
+        raise InvalidValueError("dates", f"must be dates or ISO strings such as '2026-12-01', got {given}")
+    return array.astype("datetime64[D]")
+
+
+def _day(value: object) -> date | np.datetime64:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, (date, np.datetime64)):
+        return value
+    try:
+        return datetime.fromisoformat(value).date()  # type: ignore[arg-type]  # what is no text has no date either
+    except (TypeError, ValueError):
+        raise InvalidValueError("dates", f"must be dates or ISO strings such as '2026-12-01', got {value!r}") from None
 
 
 def _thirties(when: npt.NDArray[np.datetime64], *, european: bool) -> IntArray:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llm_tco.errors import InvalidValueError
-from llm_tco.finance.discounting import FloatArray, figure, real_array, whole_array
+from llm_tco.finance.discounting import FloatArray, figure, real_array, whole_array, whole_number
 
 MONTHS_IN_FULL = 12
 
@@ -338,7 +338,7 @@ def _asset(
 
 
 def _size(life: int) -> int:
-    return int(whole_array(life, "life"))
+    return whole_number(life, "life")
 
 
 def _within(period: npt.ArrayLike, periods: FloatArray) -> FloatArray:

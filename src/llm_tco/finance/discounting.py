@@ -5,13 +5,15 @@ The last axis of every array is time; leading axes are independent streams and b
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from llm_tco.errors import InvalidValueError, OverflowedError
+from llm_tco.errors import InvalidValueError, MismatchError, OverflowedError
 from llm_tco.units import MONTHS_PER_YEAR
 
 FloatArray = npt.NDArray[np.float64]
@@ -29,10 +31,32 @@ def real_array(value: npt.ArrayLike, name: str) -> FloatArray:
     Raises:
         InvalidValueError: A value is not a finite number.
     """
-    array = np.asarray(value, dtype=np.float64, order="C")
+    array = _floats(value, name)
     if not np.isfinite(array).all():
         raise InvalidValueError(name, "must be finite, got NaN or infinity")
     return array
+
+
+def _floats(value: npt.ArrayLike, name: str) -> FloatArray:
+    """Convert numbers; texts, dates, booleans, complex and masked ones are none."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise InvalidValueError(name, "must hold a number at every place, got a masked array; fill it first")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise InvalidValueError(name, "must be rows of one length, got rows that differ") from None
+    if array.dtype.kind == "O":
+        strange = [one for one in array.flat if not _is_number(one)]
+        if strange:
+            raise InvalidValueError(name, f"must be numbers, got {strange[0]!r}")
+    elif array.dtype.kind not in "iuf":
+        given = repr(array.flat[0].item()) if array.size else f"an array of {array.dtype}"
+        raise InvalidValueError(name, f"must be numbers, got {given}")
+    return np.asarray(array, dtype=np.float64, order="C")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (numbers.Real, Decimal)) and not isinstance(value, (bool, np.bool_))
 
 
 def check_rate(rate: npt.ArrayLike, name: str = "rate") -> FloatArray:
@@ -59,6 +83,18 @@ def whole_array(value: npt.ArrayLike, name: str, least: int = 1) -> IntArray:
     if (array != np.floor(array)).any() or (array < least).any() or (array > _WHOLE).any():
         raise InvalidValueError(name, f"must be a whole number of at least {least}, got {_sample(array, least)}")
     return array.astype(np.int64)
+
+
+def whole_number(value: npt.ArrayLike, name: str, least: int = 1) -> int:
+    """Convert to a single whole number.
+
+    Raises:
+        InvalidValueError: It is none, or there are several.
+    """
+    array = whole_array(value, name, least)
+    if array.ndim:
+        raise InvalidValueError(name, f"must be a single whole number, got an array of shape {array.shape}")
+    return int(array)
 
 
 def _sample(array: FloatArray, least: int) -> str:
@@ -88,7 +124,7 @@ def shift_of(timing: str, name: str = "timing") -> float:
     Raises:
         InvalidValueError: The timing is none of "begin", "mid" and "end".
     """
-    if timing not in _SHIFT:
+    if not isinstance(timing, str) or timing not in _SHIFT:
         raise InvalidValueError(name, f"must be one of 'begin', 'mid', 'end', got {timing!r}")
     return _SHIFT[timing]
 
@@ -128,9 +164,16 @@ def discount_factors(rate: npt.ArrayLike, size: int, timing: Timing = "end") -> 
 
     Returns:
         `(1 + rate) ** -(t - shift)`, shape `(..., size)`.
+
+    Raises:
+        InvalidValueError: A rate of −100 % or less, or not a whole number of times.
+        OverflowedError: A factor left the range of finite numbers.
     """
-    exponent = shift_of(timing) - np.arange(size, dtype=np.float64)
-    return _weights(rate, exponent)
+    return np.asarray(figure(_factors(rate, whole_number(size, "size", 0), timing), "discount factor"))
+
+
+def _factors(rate: npt.ArrayLike, size: int, timing: Timing = "end") -> FloatArray:
+    return _weights(rate, shift_of(timing) - np.arange(size, dtype=np.float64))
 
 
 def npv(rate: npt.ArrayLike, cashflows: npt.ArrayLike, timing: Timing = "end") -> float | FloatArray:
@@ -151,7 +194,7 @@ def npv(rate: npt.ArrayLike, cashflows: npt.ArrayLike, timing: Timing = "end") -
     >>> round(npv(0.1, [-100.0, 60.0, 60.0]), 6)
     4.132231
     """
-    return _valued(cashflows, lambda size: discount_factors(rate, size, timing))
+    return _valued(cashflows, lambda size: _factors(rate, size, timing))
 
 
 def npv_excel(rate: npt.ArrayLike, cashflows: npt.ArrayLike) -> float | FloatArray:
@@ -210,7 +253,7 @@ def _valued(cashflows: npt.ArrayLike, weights_of: Callable[[int], FloatArray]) -
     A NaN or an infinity among the flows makes the sum one, so only then are the flows
     searched: a pass over them would take as long as the sum itself.
     """
-    flows = _with_time(np.asarray(cashflows, dtype=np.float64, order="C"), "cashflows")
+    flows = _with_time(_floats(cashflows, "cashflows"), "cashflows")
     with np.errstate(over="ignore", invalid="ignore"):
         value = over_time(flows, weights_of(flows.shape[-1]))
     if not np.isfinite(value).all():
@@ -221,7 +264,12 @@ def _valued(cashflows: npt.ArrayLike, weights_of: Callable[[int], FloatArray]) -
 
 def over_time(flows: FloatArray, weights: FloatArray) -> FloatArray:
     """Sum flows times weights over the last axis, row by row the same to the last bit."""
-    return np.asarray(np.vecdot(np.ascontiguousarray(flows), np.ascontiguousarray(weights))) + 0.0
+    try:
+        value = np.vecdot(np.ascontiguousarray(flows), np.ascontiguousarray(weights))
+    except ValueError:
+        shapes = f"{np.shape(flows)[:-1]} and {np.shape(weights)[:-1]}"
+        raise MismatchError(f"leading axes {shapes} don't broadcast: they must be equal, or 1") from None
+    return np.asarray(value) + 0.0
 
 
 def summed(flows: FloatArray) -> FloatArray:

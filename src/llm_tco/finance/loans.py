@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from llm_tco.errors import InvalidValueError
 from llm_tco.finance.annuity import When, decay_factors, level_payment, periods_array, whole_shift
-from llm_tco.finance.discounting import FloatArray, check_rate, figure, real_array, whole_array
+from llm_tco.finance.discounting import FloatArray, check_rate, figure, real_array, whole_array, whole_number
 
 
 def ppmt(
@@ -156,7 +156,7 @@ def ispmt(rate: npt.ArrayLike, per: npt.ArrayLike, nper: npt.ArrayLike, pv: npt.
 
     Args:
         rate: Effective rate per period, shape `(...)`.
-        per: Which period, from 0, shape `(...)`.
+        per: Which period, from 0 to `nper`, shape `(...)`.
         nper: Periods, above 0, shape `(...)`.
         pv: The loan, shape `(...)`. [currency]
 
@@ -164,15 +164,19 @@ def ispmt(rate: npt.ArrayLike, per: npt.ArrayLike, nper: npt.ArrayLike, pv: npt.
         `-pv × rate × (1 - per / nper)`, a float or an array of shape `(...)`. [currency]
 
     Raises:
-        InvalidValueError: A rate of −100 % or less, or no period.
+        InvalidValueError: A rate of −100 % or less, or a period outside the loan.
         OverflowedError: The value left the range of finite numbers.
 
     >>> ispmt(0.1, 1, 4, 4000.0)
     -300.0
     """
-    r, n = check_rate(rate), periods_array(nper, above=True)
+    r, n, k = check_rate(rate), periods_array(nper, above=True), real_array(per, "per")
+    if (k < 0).any() or (k > n).any():
+        raise InvalidValueError(
+            "per", f"must be from 0 to nper ({n.min():g}), got {k.max() if k.min() >= 0 else k.min():g}"
+        )
     with np.errstate(all="ignore"):
-        return figure(-real_array(pv, "pv") * r * (1 - real_array(per, "per") / n), "interest")
+        return figure(-real_array(pv, "pv") * r * (1 - k / n), "interest")
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -205,7 +209,8 @@ def loan_schedule(
         when: Whether payments fall at the beginning or end of a period.
 
     Returns:
-        Payments, interest, principal and balances; the last balance is `-fv`.
+        Payments, interest, principal and balances; the last balance is `-fv`, or with payments
+        at the beginning what becomes of `-fv` a period earlier, `-fv / (1 + rate)`.
 
     Raises:
         InvalidValueError: A rate of −100 % or less, or no payment.
@@ -214,7 +219,7 @@ def loan_schedule(
     >>> loan_schedule(0.1, 2, 100.0).balance.round(6).tolist()
     [52.380952, 0.0]
     """
-    n = int(whole_array(nper, "nper"))
+    n = whole_number(nper, "nper")
     r, first, last = (
         np.asarray(part)[..., None] for part in (check_rate(rate), real_array(pv, "pv"), real_array(fv, "fv"))
     )

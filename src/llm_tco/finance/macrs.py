@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llm_tco.errors import InvalidValueError, suggest
-from llm_tco.finance.discounting import FloatArray, real_array
+from llm_tco.finance.discounting import FloatArray, real_array, whole_number
 
 # fmt: off
 HALF_YEAR: Final[dict[int, tuple[float, ...]]] = {
@@ -91,13 +91,15 @@ def macrs_schedule(cost: npt.ArrayLike, recovery_years: int, quarter: int | None
     >>> macrs_schedule(100.0, 5).round(2).tolist()
     [20.0, 32.0, 19.2, 11.52, 11.52, 5.76]
     """
-    if quarter is not None and quarter not in MID_QUARTER:
+    season = None if quarter is None else whole_number(quarter, "quarter")
+    if season is not None and season not in MID_QUARTER:
         raise InvalidValueError("quarter", f"must be 1, 2, 3 or 4, got {quarter!r}")
-    table = HALF_YEAR if quarter is None else MID_QUARTER[quarter]
-    if recovery_years not in table:
-        known = suggest(str(recovery_years), map(str, table))
-        raise InvalidValueError("recovery_years", f"no table for {recovery_years!r} years{known}")
+    table = HALF_YEAR if season is None else MID_QUARTER[season]
+    years = whole_number(recovery_years, "recovery_years")
+    if years not in table:
+        known = suggest(str(years), map(str, table))
+        raise InvalidValueError("recovery_years", f"no table for {years} years{known}")
     basis = real_array(cost, "cost")
     if (basis < 0).any():
         raise InvalidValueError("cost", f"must be at least 0, got {basis.min():g}")
-    return np.asarray(basis[..., None] * (np.array(table[recovery_years]) / 100.0))
+    return np.asarray(basis[..., None] * (np.array(table[years]) / 100.0))

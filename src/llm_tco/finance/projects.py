@@ -66,19 +66,21 @@ def levelised_cost(rate: npt.ArrayLike, costs: npt.ArrayLike, output: npt.ArrayL
         A float or an array of shape `(...)`. [currency/unit]
 
     Raises:
-        InvalidValueError: A rate of −100 % or less, or no output.
+        InvalidValueError: A rate of −100 % or less, no output, or output of other times than the costs.
         OverflowedError: The value left the range of finite numbers.
 
     >>> round(levelised_cost(0.1, [100.0, 10.0], [0.0, 200.0]), 6)
     0.6
     """
-    units = stream_array(output, "output")
+    units, spent = stream_array(output, "output"), stream_array(costs, "costs")
+    if units.shape[-1] != spent.shape[-1]:
+        raise InvalidValueError(
+            "output", f"must have as many times as costs ({spent.shape[-1]}), got {units.shape[-1]}"
+        )
     if (units < 0).any() or not (units > 0).any(axis=-1).all():
         raise InvalidValueError("output", "must be at least 0 and not 0 at all times")
     with np.errstate(divide="ignore", invalid="ignore"):
-        return figure(
-            np.asarray(npv(rate, stream_array(costs, "costs"))) / np.asarray(npv(rate, units)), "levelised cost"
-        )
+        return figure(np.asarray(npv(rate, spent)) / np.asarray(npv(rate, units)), "levelised cost")
 
 
 def net_advantage_of_leasing(rate: npt.ArrayLike, buying: npt.ArrayLike, leasing: npt.ArrayLike) -> float | FloatArray:

@@ -21,7 +21,6 @@ from llm_tco.finance.discounting import (
     discount_factors,
     npv,
     over_time,
-    real_array,
     stream_array,
 )
 
@@ -96,7 +95,7 @@ def irr(cashflows: npt.ArrayLike, guess: float | None = None) -> float | FloatAr
         one and no guess: `irr_report` says which, `irr_all` gives them all.
 
     Raises:
-        InvalidValueError: A flow or the guess is not finite.
+        InvalidValueError: A flow is not finite, or the guess no single rate above −100 %.
         OverflowedError: A rate left the range of finite numbers.
 
     >>> round(irr([-100.0, 60.0, 60.0]), 9)
@@ -140,7 +139,10 @@ def nearest(guess: float | None, periods: float = 1.0) -> Choice:
     """Make a choice among roots x: the only one, or the one whose rate is nearest to a guess."""
     if guess is None:
         return lambda found: found[0] if len(found) == 1 else np.nan
-    wanted = float(real_array(guess, "guess"))
+    rate = check_rate(guess, "guess")
+    if rate.ndim:
+        raise InvalidValueError("guess", f"must be a single rate, got an array of shape {rate.shape}")
+    wanted = float(rate)
 
     def choose(found: Sequence[float]) -> float:
         return min(found, key=lambda x: abs(np.expm1(min(x * periods, 700.0)) - wanted), default=np.nan)
@@ -202,25 +204,30 @@ def mirr(cashflows: npt.ArrayLike, finance_rate: npt.ArrayLike, reinvest_rate: n
 def payback(cashflows: npt.ArrayLike) -> float | FloatArray:
     """Give the time after which the cumulative flow has first reached zero.
 
-    Within a period the flow is taken as even.
+    Within a period the flow is taken as even. Zeros before the first flow pay nothing back.
 
     Args:
         cashflows: Flows, shape `(..., n)`; the first is at time 0.
 
     Returns:
-        Periods, a float or an array of shape `(...)`; NaN where it is never reached.
+        Periods from time 0, a float or an array of shape `(...)`; NaN where it is never
+        reached, 0 where there is nothing to pay back.
+
+    Raises:
+        InvalidValueError: A flow is not finite, or there is no flow.
 
     >>> payback([-100.0, 40.0, 40.0, 40.0])
     2.5
     """
-    flows = real_array(cashflows, "cashflows")
+    flows = stream_array(cashflows)
     cumulative = np.cumsum(flows, axis=-1)
-    reached = cumulative >= 0
+    begun = np.logical_or.accumulate(flows != 0, axis=-1)
+    reached = (cumulative >= 0) & (begun | ~begun[..., -1:])
     first = np.argmax(reached, axis=-1)[..., None]
     after = np.take_along_axis(cumulative, first, axis=-1)
     flow = np.take_along_axis(flows, first, axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        time = np.where(first == 0, 0.0, first - after / flow)
+        time = np.where((first == 0) | (flow == after), first, first - after / flow)
     return as_float(np.where(reached.any(axis=-1), time[..., 0], np.nan))
 
 
@@ -234,7 +241,7 @@ def discounted_payback(rate: npt.ArrayLike, cashflows: npt.ArrayLike) -> float |
     Returns:
         Periods, a float or an array of shape `(...)`; NaN where it is never reached.
     """
-    flows = real_array(cashflows, "cashflows")
+    flows = stream_array(cashflows)
     return payback(flows * discount_factors(rate, flows.shape[-1]))
 
 
@@ -247,7 +254,7 @@ def roi(cashflows: npt.ArrayLike) -> float | FloatArray:
     Returns:
         A ratio, a float or an array of shape `(...)`; NaN where nothing is laid out.
     """
-    flows = real_array(cashflows, "cashflows")
+    flows = stream_array(cashflows)
     return _per_outlay(flows, np.asarray(npv(0.0, flows)))
 
 
@@ -263,7 +270,7 @@ def profitability_index(rate: npt.ArrayLike, cashflows: npt.ArrayLike) -> float 
     Returns:
         A ratio, a float or an array of shape `(...)`; NaN where nothing is laid out.
     """
-    flows = real_array(cashflows, "cashflows")
+    flows = stream_array(cashflows)
     return as_float(np.asarray(_per_outlay(flows, np.asarray(npv(rate, flows)))) + 1.0)
 
 
