@@ -74,6 +74,34 @@ def test_people_may_write_a_key_as_they_like(words):
     assert Catalog([GPU]).gpu(words) is GPU
 
 
+def test_people_may_ask_by_the_full_name():
+    """What a list shows as the name of a record finds it, in any spelling."""
+    other = attrs.evolve(GPU, key="mine", name="RTX 4090", aliases=(), authority="measured")
+
+    assert Catalog([GPU]).gpu("geforce rtx 4090 ") is GPU
+    assert Catalog([GPU, other]).gpu("rtx 4090") is GPU  # the name of another is free text, and goes last
+    with pytest.raises(ConflictingRecordsError, match="is another name of several: mine, rtx-4090"):
+        Catalog([GPU, attrs.evolve(other, name=GPU.name, authority=GPU.authority)]).gpu(GPU.name)
+
+
+def test_a_plugin_is_known_by_each_of_its_names():
+    """By its distribution's or its entry point's, to ask for its records and to prefer them."""
+    rows = [by(f"llm-tco-{name}", attrs.evolve(GPU, tdp_w=watts)) for name, watts in (("one", 400), ("two", 500))]
+    reports = [PluginReport(name=n, distribution=f"llm-tco-{n}", version="1", status="ok") for n in ("one", "two")]
+    catalog = Catalog(rows, plugins=reports)
+
+    for name in ("two", "llm-tco-two", "LLM_TCO.two"):
+        assert catalog.gpu("rtx-4090", plugin=name).tdp_w == 500
+        assert Catalog(rows, plugins=reports, prefer=[name]).gpu("rtx-4090").tdp_w == 500
+    assert Catalog(rows, plugins=reports, prefer="two").gpu("rtx-4090").tdp_w == 500
+
+
+def test_what_is_near_to_nothing_gets_the_next_step():
+    """Where no name is near, the text says what lists them."""
+    with pytest.raises(UnknownRecordError, match="no gpu 'zzz'; llm-tco gpus lists those that are there"):
+        Catalog([attrs.evolve(GPU, key=f"card-{place}") for place in range(20)]).gpu("zzz")
+
+
 def test_an_alias_finds_a_price():
     """A dated model name leads to its model."""
     assert Catalog(HISTORY).price("openai", "o3-2025-04-16", on=CHANGE).model == "o3"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import date
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
+from llm_tco.catalog.catalog import Catalog, PluginReport
+from llm_tco.catalog.plugins import load_catalog
 from llm_tco.cli import main
 from llm_tco.commands import catalogs
+from llm_tco.report.listing import gpu_listing
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -64,6 +69,14 @@ def test_prices_are_shown_in_another_currency():
         (["prices", "mini", "--fx", "USD=7"], "--fx has no meaning without --currency"),
         (["prices", "mini", "--currency", "CNY", "--fx", "USD:7"], "such as USD=7.2, got 'USD:7'"),
         (["prices", "mini", "--on", "yesterday"], "does not match the format"),
+        (
+            ["prices", "mini", "--currency", "cny"],
+            "must be a currency code of three capital letters such as CNY, got 'c",
+        ),
+        (
+            ["prices", "example", "--on", "2025-01-01"],
+            "no price called 'example' is in force on 2025-01-01; known peri",
+        ),
         (["stale", "--older-than", "a month"], "must be a number of days such as 90d"),
         (["stale", "--plugin", "llm-tco-referense"], "no plugin is called 'llm-tco-referense'; installed are llm-tco"),
         (["check", "refrence"], "no plugin is called 'refrence'; installed are"),
@@ -87,6 +100,31 @@ def test_accelerators_are_listed_by_name():
     assert card["tdp_w"] == 450
     assert card["memory_gib"] == 24
     assert card["fp4"] is None
+
+
+def test_a_query_may_be_several_words():
+    """Nobody needs to quote them."""
+    assert rows("gpus", "rtx", "4090") == rows("gpus", "rtx 4090")
+    assert rows("prices", "gpt", "4o", "mini") == rows("prices", "gpt 4o mini")
+
+
+def test_a_price_that_another_supersedes_says_so():
+    """The general list's row of DeepSeek is there, and the vendor's goes before it."""
+    both = [row for row in rows("prices", "deepseek/deepseek-v4-pro", "--on", "2026-11-01") if not row["region"]]
+    both = {row["plugin"]: row["superseded"] for row in both if row["price"] == "deepseek/deepseek-v4-pro"}
+
+    assert both == {"llm-tco-cn": False, "llm-tco-genai-prices": True}
+
+
+def test_a_narrow_terminal_leaves_columns_out_and_says_which():
+    """In 80 columns a key stands in one line."""
+    console = Console(width=80, record=True, file=io.StringIO())
+
+    console.print(gpu_listing(load_catalog(), "h100", on=date(2026, 11, 23)).table())
+
+    text = console.export_text()
+    assert "h100-80gb-pcie │" in text
+    assert "Left out for want of room: int8, fp4, list. A wider terminal or --json has them." in text
 
 
 def test_models_are_listed_by_name():
@@ -181,3 +219,16 @@ def test_a_plugin_is_found_by_either_of_its_names():
 def test_a_difference_has_a_version():
     """A program sees by `format` whether it can read it."""
     assert rows("diff", EXAMPLES / "three-ways.toml", EXAMPLES / "three-ways.toml")["format"] == 1
+
+
+def test_a_plugin_with_many_problems_does_not_flood_the_list(monkeypatch):
+    """The first are shown, and how many more there are, and where."""
+    problems = tuple(f"record {place} is wrong" for place in range(1_000))
+    report = PluginReport(name="bad", distribution="llm-tco-bad", version="1", status="broken", problems=problems)
+    monkeypatch.setattr("llm_tco.catalog.plugins.load_catalog", lambda: Catalog(plugins=[report]))
+
+    lines = run("plugins").output.splitlines()
+
+    assert len(lines) == 22
+    assert lines[-1] == "  and 980 more: llm-tco check bad lists them, and so does --json"
+    assert len(rows("plugins")[0]["problems"]) == 1_000

@@ -203,7 +203,59 @@ FAULTS = {
     ),
     "record without a source": (
         "@hookimpl\ndef llm_tco_gpus():\n    return [gpu('b200', source=None)]\n",
-        "gpu b200, source is no Source: None",
+        "returned gpu b200, which is left out: its source must be a Source, got None",
+    ),
+    "import that panics": ("class Panic(BaseException): pass\nraise Panic('at the disco')", "Panic: at the disco"),
+    "hook that panics": (
+        """
+        class Panic(BaseException): pass
+        @hookimpl
+        def llm_tco_gpus():
+            raise Panic
+        """,
+        "llm_tco_gpus failed: Panic",
+    ),
+    "record of a type of its own": (
+        """
+        class Odd(TokenPrice):
+            @property
+            def identity(self):
+                raise SystemExit(3)
+        @hookimpl
+        def llm_tco_price_sheets():
+            return [Odd(model="m", provider="acme", currency="USD", source=SOURCE)]
+        """,
+        "which is no TokenPrice",
+    ),
+    "text that is none": (
+        "@hookimpl\ndef llm_tco_price_sheets():\n    return [price('m', region=5)]\n",
+        "llm_tco_price_sheets returned a TokenPrice, which is left out: its region must be a text, got 5",
+    ),
+    "letters in the place of names": (
+        "@hookimpl\ndef llm_tco_gpus():\n    return [gpu('b200', aliases='B200')]\n",
+        "returned gpu b200, which is left out: its aliases must be a list of texts, got 'B200'",
+    ),
+    "names that are no texts": (
+        "@hookimpl\ndef llm_tco_gpus():\n    return [gpu('b200', aliases=(200,))]\n",
+        "its aliases must be a list of texts, got (200,)",
+    ),
+    "moment in the place of a day": (
+        """
+        import datetime
+        @hookimpl
+        def llm_tco_gpus():
+            checked = datetime.datetime(2026, 11, 23)
+            return [gpu('b200', source=Source(title="page", checked=checked))]
+        """,
+        "its source.checked must be a day, got datetime.date",
+    ),
+    "sources that are none": (
+        "@hookimpl\ndef llm_tco_gpus():\n    return [gpu('b200', field_sources={'tdp_w': 'page'})]\n",
+        "its field_sources must be a mapping of texts to Sources, got",
+    ),
+    "record in the place of a component": (
+        "@hookimpl\ndef llm_tco_components():\n    return [TokenPrice]\n",
+        "which is no attrs class with a method cost(demand)",
     ),
 }
 

@@ -16,10 +16,12 @@ from llm_tco.catalog.catalog import Catalog
 from llm_tco.catalog.prices import TokenPrice
 from llm_tco.catalog.rates import Rate
 from llm_tco.catalog.records import Origin, Period
+from llm_tco.catalog.tariffs import Tariff
 from llm_tco.components.kinds import llm_tco_components
 from llm_tco.difference import CAUSES, difference
-from llm_tco.errors import CurrencyError, ProblemsError
+from llm_tco.errors import CurrencyError, InvalidValueError, ProblemsError
 from llm_tco.lock import Lookup, content_hash, lock_path, read_lock, stale, write_lock
+from llm_tco.references import KeyRef
 from llm_tco.scenario import load_scenario, lookups_of
 from llm_tco.testing import strategies as own
 
@@ -94,6 +96,54 @@ def test_a_lock_keeps_where_each_record_comes_from(file):
     assert record == stated
     assert record.origin == stated.origin
     assert content_hash(record) == content_hash(stated)
+
+
+def test_a_lock_keeps_second_sources(file):
+    """Where two plugins state the same, the record that comes back still names both sources."""
+    second = attrs.evolve(own.SOURCE, title="another page", url=None, note='says "the same"')
+    (row,) = catalog().records
+    other = attrs.evolve(row, source=second, origin=Origin(plugin="llm-tco-other", version="2.0"))
+    both = Catalog((row, other), components=llm_tco_components())
+    lock(file, both)
+
+    ((_, (record,)),) = read_lock(lock_path(file)).items()
+
+    assert record.also == (second,)
+    assert load_scenario(file, catalog=catalog()).compare()["cloud"].ledger.records[0].also == (second,)
+
+
+def test_a_later_library_that_knows_more_fields_gives_the_same_hash():
+    """A field at its default is no part of it, so that locks outlive an upgrade of the library."""
+    (row,) = catalog().records
+
+    @attrs.frozen(kw_only=True)
+    class Later(TokenPrice):
+        per_image: Decimal = Decimal(0)
+
+    later = Later(**{name: getattr(row, name) for name in attrs.fields_dict(TokenPrice)})
+
+    assert content_hash(later) == content_hash(row)
+    assert content_hash(attrs.evolve(later, per_image=Decimal(1))) != content_hash(row)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("on = 2026-11-01", "", "prices.mini.on: is missing; give the day whose price is meant, or path = true"),
+        ("on = 2026-11-01", "on = 2026-11-01\npath = true", "on: means one day and path = true all rows"),
+        (
+            'provider = "acme"',
+            'provder = "acme"',
+            "provder: is not a field of a price that the catalog is asked for; did",
+        ),
+    ],
+)
+def test_a_wrong_reference_is_told_in_the_words_of_the_file(file, old, new, said):
+    """No name of a class stands in the report."""
+    file.write_text(FILE.replace(old, new), "utf-8")
+
+    with pytest.raises(ProblemsError, match=said):
+        load_scenario(file, catalog=catalog())
 
 
 def test_the_hash_is_of_what_a_record_states():
@@ -260,3 +310,9 @@ def test_words_that_are_not_stated_are_left_out_of_a_lookup():
 def test_a_lock_lies_beside_its_file():
     """The name says to which file it belongs."""
     assert lock_path(Path("a/b.toml")) == Path("a/b.lock")
+
+
+def test_a_tariff_is_asked_for_by_a_day():
+    """Where neither the reference nor the scenario's start says one, the report names the field of the file."""
+    with pytest.raises(InvalidValueError, match="on: is missing; give the day whose tariff is meant"):
+        KeyRef(key="night").find(catalog(), Tariff)

@@ -150,3 +150,20 @@ def test_dates_with_a_time_are_no_dates():
     assert structure({"title": "t", "checked": date(2026, 1, 1)}, Source, title="s").checked == date(2026, 1, 1)
     with pytest.raises(ProblemsError, match="checked: must be a date"):
         structure({"title": "t", "checked": datetime(2026, 1, 1)}, Source, title="s")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("5 usd", "5 USD"), ("USD 5", "5 USD"), ("1,234,567.5 USD", "1234567.5 USD"), ("usd 1,000", "1000 USD")],
+)
+def test_what_a_person_meant_is_suggested(text, meant):
+    """Small letters, the currency first and commas between thousands are refused with the amount as it is written."""
+    with pytest.raises(InvalidValueError, match=f"; did you mean '{meant}'"):
+        Money.parse(text)
+
+
+@pytest.mark.parametrize("text", ["1,5 USD", "12,34 USD", "nothing", "5 USDT"])
+def test_what_may_mean_several_amounts_is_not_guessed(text):
+    """A comma may be a decimal point: then nothing is suggested."""
+    with pytest.raises(InvalidValueError, match=r"got '[^']*'$"):
+        Money.parse(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -268,7 +268,7 @@ def test_a_price_that_cannot_be_is_refused(change, expected):
         ({"start": "8:30", "end": "09:00"}, "start: must be a time of day such as '08:30', got '8:30'"),
         ({"start": "24:00", "end": "09:00"}, "start: must be a time of day"),
         ({"start": "08:00", "end": "25:00"}, "end: must be a time of day"),
-        ({"start": "08:00", "end": "09:00", "days": ["saturday"]}, "days: must be days among mon, tue, wed, thu, fri, sat, sun, got 'saturday'"),
+        ({"start": "08:00", "end": "09:00", "days": ["saturday"]}, "days: must be days among mon, tue, wed, thu, fri, sat, sun, holiday, got 'saturday'"),
         ({"start": "08:00", "end": "09:00", "days": []}, "days: must list days of the week"),
         ({"start": "08:00", "end": "09:00", "days": ["mon", "mon"]}, "days: must name each day once"),
     ],
@@ -332,6 +332,100 @@ def test_a_negotiated_price_says_so_and_beats_the_list():
         listed.discounted("1.5")
 
 
+def test_a_discount_is_exact_whatever_the_programs_decimal_context():
+    """A fee falls by as many digits as it takes, as rates do."""
+    price = stated(per_request="0.123456789012345678901234567", input="0.123456789012345678901234567")
+
+    with localcontext(prec=5):
+        cheaper = price.discounted("0.1499999")
+
+    with localcontext(prec=60):
+        expected = Decimal("0.123456789012345678901234567") * Decimal("0.8500001")
+    assert (cheaper.per_request, cheaper.input.base) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"region": "mars"}, r"'acme/one' \(standard\) in the region 'mars'; its regions are eu, us."),
+        (
+            {"region": "mars", "variant": "batch"},
+            "in the region 'mars'; it does not differ by region. Leave region out",
+        ),
+        ({"region": "eu", "plugin": "llm-tco-nobody"}, "no plugin is called 'llm-tco-nobody'; there are llm-tco-acme"),
+    ],
+)
+def test_a_wrong_word_of_a_look_up_is_named(words, said):
+    """The text says which word it is and which there are."""
+    rows = [stated(region="eu"), stated(region="us"), stated(variant="batch")]
+    catalog = Catalog(attrs.evolve(row, origin=Origin(plugin="llm-tco-acme", version="1")) for row in rows)
+
+    with pytest.raises(UnknownRecordError, match=said):
+        catalog.price("acme", "one", on=date(2026, 1, 1), **words)
+
+
+@pytest.mark.parametrize("on", ["2026-01-01", None, 2026])
+def test_a_price_is_asked_for_by_a_day(on):
+    """Neither a text nor nothing is one, even where one price holds for all time."""
+    with pytest.raises(InvalidValueError, match=r"on: must be a day such as date\(2026, 12, 1\), got"):
+        Catalog([stated()]).price("acme", "one", on=on)
+
+
+@pytest.mark.parametrize("day", [datetime(2026, 1, 1), "2026-01-01"])
+def test_a_period_is_of_days(day):
+    """A moment does not compare with days, and is refused where it is stated."""
+    with pytest.raises(InvalidValueError, match="start: must be a day"):
+        Period(start=day)
+
+
+PEAK = Window(days=("mon", "tue", "wed", "thu", "fri"), start="09:00", end="12:00", input="2")
+
+
+def test_a_listed_holiday_is_no_weekday():
+    """Thursday 2026-10-01 is off-peak all day, and the Thursday after it is not; a price of every day holds on both."""
+    price = stated(windows=[PEAK], holidays=[date(2026, 10, 1)], timezone="Asia/Shanghai")
+    always = attrs.evolve(price, windows=[attrs.evolve(PEAK, days=("mon", "tue", "wed", "thu", "fri", "sat", "sun"))])
+    ten = datetime(2026, 10, 1, 2, tzinfo=UTC)  # 10:00 in Shanghai
+    usage = Usage(1_000_000, 0)
+
+    assert [price.cost(usage, ten + timedelta(days=days)) for days in (-1, 0, 1, 2, 7)] == [2, 1, 2, 1, 2]
+    assert always.cost(usage, ten) == 2
+    assert price.at(ten).holidays == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"holidays": ["2026-10-01"]}, "holidays: must list days such as 2026-10-01, got"),
+        ({"holidays": date(2026, 10, 1)}, "holidays: must list days such as 2026-10-01, got"),
+        (
+            {"windows": [attrs.evolve(PEAK, days=("wed",), start="22:00", end="06:00"),
+                         Window(days=("holiday",), start="00:00", end="24:00", input="3")]},
+            "wed 22:00 to 06:00 and holiday 00:00 to 24:00 both hold on holiday 00:00 after a wed",
+        ),
+    ],
+)  # fmt: skip
+def test_holidays_that_cannot_be_are_refused(changes, said):
+    """They are days, and on them windows do not overlap either."""
+    with pytest.raises(InvalidValueError, match=said):
+        stated(**{"windows": [PEAK], "holidays": [date(2026, 10, 1)], **changes})
+
+
+def test_reasoning_tokens_that_are_billed_apart_are_a_share_of_the_output():
+    """Their share moves from one rate to the other, and where nobody states it the figure is an estimate."""
+    price = stated(output="8", reasoning="3")
+    demand = Workload(requests_per_month=1_000_000, input_tokens=0, output_tokens=100).on(Timeline(date(2026, 1, 1), 1))
+
+    unknown, quarter = (ApiUsage(price, reasoning_share=share).cost(demand) for share in (None, 0.25))
+
+    assert (unknown.amounts("USD")[1], quarter.amounts("USD")[1]) == (800.0, 675.0)
+    assert ["estimate" in state.kind and "State reasoning_share" in state.note for state in unknown.states] == [True]
+    assert not quarter.states
+    assert not ApiUsage(stated()).cost(demand).states
+    with pytest.raises(InvalidValueError, match="reasoning_share: must be at most 1"):
+        ApiUsage(price, reasoning_share=1.5)
+
+
 def test_a_region_is_asked_for_only_where_prices_differ_by_it():
     """One that names none goes first, the only one next, and of several none is picked."""
     rows = {region: stated(region=region, input=str(place)) for place, region in enumerate(["", "eu", "us"])}
@@ -345,6 +439,18 @@ def test_a_region_is_asked_for_only_where_prices_differ_by_it():
         UnknownRecordError, match=r"'acme/one' \(standard\) differs by region: eu, us. Name one by region="
     ):
         Catalog([rows["eu"], rows["us"]]).price("acme", "one", on=on)
+
+
+def test_another_name_of_a_model_is_that_of_all_its_prices():
+    """One row states it, and the variants and regions of the model are found by it as well, however it is written."""
+    rows = [stated(aliases=("Uno",)), stated(variant="batch", region="EU", input="0.5")]
+    on = date(2026, 1, 1)
+
+    for name in ("Uno", "uno", "ONE", "one"):
+        assert Catalog(rows).price("acme", name, on=on) is rows[0]
+        assert Catalog(rows).price("acme", name, on=on, variant="batch") is rows[1]
+        assert Catalog(rows).price("acme", name, on=on, variant="batch", region="eu") is rows[1]
+    assert Catalog([stated(region="EU", aliases=("uno",))]).price("acme", "uno", on=on).region == "EU"
 
 
 def test_a_misspelt_variant_names_those_there_are():
@@ -435,15 +541,18 @@ def test_a_peak_without_hours_is_an_estimate_where_hours_matter():
 
 
 def test_whose_clock_the_hours_of_a_load_are_read_by_is_said():
-    """Without load_timezone a caution names the clock; with it there is none, and without windows none is needed."""
+    """Without a timezone of the workload a caution names the clock; with it there is none, and without windows none is needed."""
     price = stated(windows=[Window(start="00:00", end="12:00", input="2")])
-    demand = attrs.evolve(TEAM, hourly_load=(1.0, 2.0) * 84).on(Timeline(date(2026, 1, 1), 1))
+    hourly = attrs.evolve(TEAM, hourly_load=(1.0, 2.0) * 84)
+    demand, told = (
+        attrs.evolve(hourly, timezone=timezone).on(Timeline(date(2026, 1, 1), 1)) for timezone in (None, "UTC")
+    )
 
     (caution,) = ApiUsage(price).cost(demand).states
 
     assert caution.kind == "caution"
-    assert "by the clock of UTC; state load_timezone" in caution.note
-    assert not ApiUsage(price, load_timezone="UTC").cost(demand).states
+    assert "by the clock of UTC; state the workload's timezone" in caution.note
+    assert not ApiUsage(price).cost(told).states
     assert not ApiUsage(stated()).cost(demand).states
 
 
@@ -459,6 +568,18 @@ def test_the_mean_of_hits_and_misses_is_an_estimate_where_a_price_bends():
     assert not straight.states
 
 
+def test_a_time_to_live_is_stated_where_prices_differ_by_it():
+    """A component asks for it by the name of its own field, when it is made."""
+    price = stated(cache_write={"5m": "1.25", "1h": "2"})
+
+    with pytest.raises(
+        InvalidValueError, match="cache_write_ttl: is missing: .* has prices of cache writes for 1h, 5m"
+    ):
+        ApiUsage(price, cache_write_share=0.5)
+    assert ApiUsage(price, cache_write_share=0.5, cache_write_ttl="1h").cache_write_ttl == "1h"
+    assert ApiUsage(stated(cache_write="2"), cache_write_share=0.5).cache_write_ttl is None
+
+
 def test_caching_is_a_share_of_the_input():
     """A part is read, a part is written, and the rest is plain."""
     price = stated(cached_input="0.1", cache_write={"5m": "1.25", "1h": "2"})
@@ -469,8 +590,6 @@ def test_caching_is_a_share_of_the_input():
     assert bill == pytest.approx(0.5 * 0.1 + 0.2 * 2 + 0.3 * 1)
     with pytest.raises(InvalidValueError, match="cache_write_share: must, with cached_share, be at most 1"):
         ApiUsage(price, cached_share=0.5, cache_write_share=0.6, cache_write_ttl="1h")
-    with pytest.raises(InvalidValueError, match="must be given by time-to-live"):
-        ApiUsage(price, cache_write_share=0.2)
 
 
 def test_a_commitment_in_another_currency_is_refused():
@@ -573,7 +692,7 @@ inner = { kind = "api", price = ["now", "next"] }
 [options.by_tokens]
 kind = "volume_discount"
 steps = [{ above = 100_000_000, discount = 0.1 }]
-inner = { kind = "api", price = "listed", load_timezone = "Asia/Tokyo" }
+inner = { kind = "api", price = "listed" }
 """
 CATALOG = Catalog([stated(model="list")], components=llm_tco_components())
 

@@ -19,9 +19,9 @@ from llm_tco.catalog.hardware import Server
 from llm_tco.catalog.models import Throughput
 from llm_tco.catalog.prices import TokenPrice
 from llm_tco.catalog.reading import read_toml, records_of
-from llm_tco.catalog.records import Origin, Record
+from llm_tco.catalog.records import SET_BY_LIBRARY, Origin, Record, Source
 from llm_tco.catalog.tariffs import Tariff
-from llm_tco.catalog.writing import write_records
+from llm_tco.catalog.writing import toml_value, write_records
 from llm_tco.errors import LlmTcoError, ProblemsError
 from llm_tco.structure import new_converter, structure
 
@@ -67,6 +67,7 @@ class _Answer:
     hash: str
     plugin: str
     version: str = ""
+    also: tuple[Source, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -84,10 +85,16 @@ def lock_path(file: Path) -> Path:
 def content_hash(record: Record) -> str:
     """Give a hash of what a record states, whoever brought it and when.
 
+    Fields at their defaults are left out of it, so that a later version of the library, which
+    knows more fields, gives the same hash.
+
     Raises:
         InvalidValueError: A figure is an array of draws.
     """
-    text = write_records([record], table="record")
+    write_records([record], table="record")  # refuses arrays, which do not compare with defaults
+    stated = new_converter().copy(omit_if_default=True).unstructure(record)
+    own = {name: item for name, item in stated.items() if name not in SET_BY_LIBRARY}
+    text = json.dumps(own, sort_keys=True, default=str)  # days are written as they are in ISO 8601
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
@@ -101,9 +108,11 @@ def write_lock(lookups: Lookups, *, name: str) -> str:
     records = {content_hash(record): record for found in lookups.values() for record in found}
     rows = [_HEADER.format(name=name) + f"format = {FORMAT}\n"]
     for lookup in sorted(lookups, key=str):
-        words = ", ".join(f"{key} = {_text(value)}" for key, value in lookup.words)
+        words = toml_value(dict(lookup.words), "words")
         answers = "".join(f"  {_answer(record)},\n" for record in lookups[lookup])
-        rows.append(f"[[lookups]]\nkind = {_text(lookup.kind)}\nwords = {{ {words} }}\nanswers = [\n{answers}]\n")
+        rows.append(
+            f"[[lookups]]\nkind = {toml_value(lookup.kind, 'kind')}\nwords = {words}\nanswers = [\n{answers}]\n"
+        )
     for kind in LOCKABLE:
         rows += [write_records([records[key]], table=kind) for key in sorted(records) if records[key].kind == kind]
     return "\n".join(rows)
@@ -112,11 +121,8 @@ def write_lock(lookups: Lookups, *, name: str) -> str:
 def _answer(record: Record) -> str:
     origin = record.origin or Origin(plugin="unknown")
     stated = {"hash": content_hash(record), "plugin": origin.plugin, "version": origin.version}
-    return f"{{ {', '.join(f'{key} = {_text(value)}' for key, value in stated.items())} }}"
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    also = {"also": new_converter().unstructure(record.also)} if record.also else {}
+    return toml_value(stated | also, "answers")
 
 
 def read_lock(file: Path) -> dict[Lookup, tuple[Record, ...]]:
@@ -148,7 +154,8 @@ def read_lock(file: Path) -> dict[Lookup, tuple[Record, ...]]:
         raise ProblemsError(str(file), missing)
 
     def found(answer: _Answer) -> Record:
-        return attrs.evolve(records[answer.hash], origin=Origin(plugin=answer.plugin, version=answer.version))
+        origin = Origin(plugin=answer.plugin, version=answer.version)
+        return attrs.evolve(records[answer.hash], origin=origin, also=answer.also)
 
     return {Lookup.of(row.kind, row.words): tuple(map(found, row.answers)) for row in rows}
 

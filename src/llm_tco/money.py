@@ -16,7 +16,20 @@ from llm_tco._fields import FloatArray, Number, check_bounds, column, to_number
 from llm_tco.errors import CurrencyError, InvalidValueError, MissingRateError
 
 _CURRENCY = re.compile(r"[A-Z]{3}\Z")
+_THOUSANDS = re.compile(r"\b\d{1,3}(?:,\d{3})+\b")
 _AMOUNT = re.compile(r"\s*(?P<amount>[+-]?\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(?P<currency>[A-Z]{3})\s*\Z")
+
+
+def _meant(text: object) -> str:
+    """Guess the amount that a person meant: small letters, the currency first, commas between thousands."""
+    if not isinstance(text, str):
+        return ""
+    plain = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), text.upper())
+    for candidate in (plain, " ".join(reversed(plain.split()))):
+        found = _AMOUNT.match(candidate)
+        if found is not None:
+            return f"; did you mean '{found['amount']} {found['currency']}'?"
+    return ""
 
 
 def is_currency(unit: str) -> bool:
@@ -72,7 +85,9 @@ class Money:
         """
         found = _AMOUNT.match(text) if isinstance(text, str) else None
         if found is None:
-            raise InvalidValueError("money", f"must be an amount and a currency such as '400 CNY', got {text!r}")
+            raise InvalidValueError(
+                "money", f"must be an amount and a currency such as '400 CNY', got {text!r}{_meant(text)}"
+            )
         try:
             return cls(Decimal(found["amount"].replace("_", "")), found["currency"])
         except InvalidOperation:  # pragma: no cover - the pattern admits only what Decimal reads

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Final
+from typing import ClassVar, Final
 
 import attrs
 
@@ -31,6 +31,7 @@ class PriceRef:
     """Words that name a price of the catalog.
 
     Attributes:
+        IN_WORDS: What a report of problems calls it, and so below.
         provider: Who sells it.
         model: Name of the model there.
         on: The day whose price is meant.
@@ -41,6 +42,8 @@ class PriceRef:
         plugin: Only the records of this plugin.
     """
 
+    IN_WORDS: ClassVar[str] = "a price that the catalog is asked for"
+
     provider: str = text()
     model: str = text()
     on: date | None = None
@@ -50,8 +53,10 @@ class PriceRef:
     plugin: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        if (self.on is None) != self.path:
+        if self.on is None and not self.path:
             raise InvalidValueError("on", "is missing; give the day whose price is meant, or path = true for all rows")
+        if self.on is not None and self.path:
+            raise InvalidValueError("on", "means one day and path = true all rows; leave one of the two out")
 
     def find(self, catalog: Catalog, _: type[Record]) -> TokenPrice | tuple[TokenPrice, ...]:
         """Look it up."""
@@ -65,6 +70,8 @@ class PriceRef:
 @attrs.frozen(kw_only=True)
 class ThroughputRef:
     """Words that name a throughput of the catalog; see `Catalog.throughput`."""
+
+    IN_WORDS: ClassVar[str] = "a throughput that the catalog is asked for"
 
     gpu: str = text()
     model: str = text()
@@ -88,11 +95,15 @@ class KeyRef:
         plugin: Only the records of this plugin.
     """
 
+    IN_WORDS: ClassVar[str] = "a record that the catalog is asked for by its key"
+
     key: str = text()
     on: date | None = None
     plugin: str | None = None
 
     def find(self, catalog: Catalog, kind: type[Record]) -> Record:
         """Look it up."""
+        if self.on is None and kind is Tariff:
+            raise InvalidValueError("on", "is missing; give the day whose tariff is meant, or a start of the scenario")
         record: Record = getattr(catalog, kind.kind)(self.key, on=self.on, plugin=self.plugin)
         return record

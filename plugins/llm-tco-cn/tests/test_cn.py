@@ -108,13 +108,17 @@ def test_vendors_and_rows_are_as_many_as_promised():
         (datetime(2026, 8, 1, 2, tzinfo=UTC), "1.305"),  # a Saturday of the flat rate
         (datetime(2026, 8, 22, 2, tzinfo=UTC), "5.28"),  # the one Saturday of peak hours
         (datetime(2026, 8, 23, 2, tzinfo=UTC), "2.64"),  # the first Sunday without them
+        (datetime(2026, 9, 25, 2, tzinfo=UTC), "2.64"),  # a Friday, and mid-autumn
+        (datetime(2026, 10, 7, 2, tzinfo=UTC), "2.64"),  # the last day of the national holidays, a Wednesday
+        (datetime(2026, 10, 8, 2, tzinfo=UTC), "5.28"),  # the day after it
+        (datetime(2026, 10, 10, 2, tzinfo=UTC), "2.64"),  # a Saturday on which people work for it
         (datetime(2026, 11, 20, 2, tzinfo=UTC), "5.28"),  # a Friday, 10:00 in Beijing
         (datetime(2026, 11, 20, 5, tzinfo=UTC), "2.64"),  # that Friday, 13:00 in Beijing
         (datetime(2026, 11, 21, 2, tzinfo=UTC), "2.64"),  # a Saturday
     ],
 )
 def test_deepseek_v4_pro_costs_what_the_calendar_says(moment, usd):
-    """Peak hours are those of Beijing, on weekdays alone since 2026-08-23, and no hour had them before 2026-08-17."""
+    """Peak hours are those of Beijing, on working weekdays since 2026-08-23, and no hour had them before 2026-08-17."""
     assert cost("deepseek", "deepseek-v4-pro", moment) == Decimal(usd)
 
 
@@ -212,11 +216,11 @@ def test_the_vendors_sheet_wins_beside_a_general_list():
 
 
 def test_prices_that_simplify_say_so():
-    """Exactly the rows whose price also depends on the length of the answer are approximate, and say how."""
+    """Exactly the rows whose price also depends on lengths that have no field, or are not known, are approximate."""
     approximate = [row for row in PRICES if row.approximate]
 
-    assert {"GLM-4.7", "doubao-seed-1.8"} == {row.model for row in approximate}
-    assert all("length of the answer" in row.note for row in approximate)
+    assert {"GLM-4.7", "doubao-seed-1.8", "doubao-seed-2.1-pro"} == {row.model for row in approximate}
+    assert all("by the length of the" in row.note for row in approximate)
 
 
 def test_hooks_are_known_and_repeatable():

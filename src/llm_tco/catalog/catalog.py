@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 import attrs
 
-from llm_tco.catalog.checks import differences, folded, other_words, overlap, rank, shown
+from llm_tco.catalog.checks import differences, folded, other_words, overlap, rank
 from llm_tco.catalog.hardware import Gpu, Server
+from llm_tco.catalog.messages import conflict, hint_of, not_in_force, place
 from llm_tco.catalog.models import Model, Throughput
 from llm_tco.catalog.prices import STANDARD, TokenPrice
 from llm_tco.catalog.records import Period, Record
 from llm_tco.catalog.tariffs import ServicePrice, Tariff
-from llm_tco.errors import ConflictingRecordsError, NotInForceError, UnknownRecordError, ended, suggest
+from llm_tco.errors import (
+    ConflictingRecordsError,
+    InvalidValueError,
+    NotInForceError,
+    UnknownRecordError,
+    ended,
+    suggest,
+)
 
 R = TypeVar("R", bound=Record)
 
@@ -53,22 +63,6 @@ class PluginReport:
         return f"{self.distribution} {self.version} is {self.status}{reasons}{more}"
 
 
-_BRINGS = {
-    "gpu": "llm-tco-accelerators",
-    "server": "llm-tco-reference",
-    "model": "llm-tco-reference",
-    "price": "llm-tco-genai-prices",
-    "tariff": "llm-tco-reference",
-    "service_price": "llm-tco-reference",
-    "throughput": "llm-tco-reference",
-    "model_score": "llm-tco-reference",
-    "quantisation_loss": "llm-tco-reference",
-    "task_need": "llm-tco-reference",
-    "memory_claim": "llm-tco-reference",
-}
-"""The plugins of this project that bring each kind of record."""
-
-
 class Catalog:
     """The records of plugins and files, and what may be asked of them.
 
@@ -91,12 +85,12 @@ class Catalog:
             components: Component kinds that plugins brought.
             plugins: How the loading of each plugin went.
             prefer: Names of plugins whose records win over others of equal authority, the
-                most preferred first.
+                most preferred first; those of their entry points or distributions.
         """
         self.records = tuple(records)
         self.components = tuple(components)
         self.plugins = tuple(plugins)
-        self.prefer = tuple(prefer)
+        self.prefer = (prefer,) if isinstance(prefer, str) else tuple(prefer)
         self._merges: dict[tuple[int, ...], Record] = {}
         self._index: dict[str, dict[tuple[str, ...], list[Record]]] = defaultdict(lambda: defaultdict(list))
         for record in self.records:
@@ -106,6 +100,11 @@ class Catalog:
             for words in other_words(record):
                 if words != record.identity:
                     self._aliases[record.kind][words].add(record.identity)
+        self._names: dict[str, dict[tuple[str, ...], set[tuple[str, ...]]]] = defaultdict(lambda: defaultdict(set))
+        for record in self.records:
+            name: str = getattr(record, "name", "")
+            if name and len(record.identity) == 1:
+                self._names[record.kind][folded((name,))].add(record.identity)
 
     def with_records(self, records: Iterable[Record]) -> Catalog:
         """Give a catalog that holds more records."""
@@ -176,11 +175,11 @@ class Catalog:
 
     def tariff(self, key: str, *, on: date, plugin: str | None = None) -> Tariff:
         """Look a price of electricity up; see `price`."""
-        return self._find(Tariff, (key,), on=on, plugin=plugin)
+        return self._find(Tariff, (key,), on=day_of(on), plugin=plugin)
 
     def service_price(self, key: str, *, on: date, plugin: str | None = None) -> ServicePrice:
         """Look up what a service or an hour of work costs; see `price`."""
-        return self._find(ServicePrice, (key,), on=on, plugin=plugin)
+        return self._find(ServicePrice, (key,), on=day_of(on), plugin=plugin)
 
     def price(
         self,
@@ -201,13 +200,17 @@ class Catalog:
             variant: Such as `"batch"`.
             region: Where the price differs by it; without one, the price that names none,
                 or the only region that there is.
-            plugin: Only the records of this plugin.
+            plugin: Only the records of this plugin: name of its entry point or distribution.
 
         Raises:
+            InvalidValueError: The day is none.
             UnknownRecordError: No plugin brings such a price, or there are several regions.
             NotInForceError: None of the prices holds on that day.
             ConflictingRecordsError: Plugins of equal authority disagree.
         """
+        if not isinstance(on, datetime):  # which is a day where the vendor is
+            on = day_of(on)
+        plugin = self._distribution(plugin)
         words = self._price_words(provider, model, variant, region, plugin)
         return self._find(TokenPrice, words, on=on, plugin=plugin)
 
@@ -237,6 +240,7 @@ class Catalog:
             UnknownRecordError: No plugin brings such a price, or there are several regions.
             ConflictingRecordsError: Plugins of equal authority disagree.
         """
+        plugin = self._distribution(plugin)
         words = self._price_words(provider, model, variant, region, plugin)
         rows = self._lookup(TokenPrice, words, plugin=plugin)
         if not rows:
@@ -249,7 +253,7 @@ class Catalog:
             held = [row for row in rows if row.period.covers(day)]
             if not held:
                 continue
-            chosen = self._choose(held, f"price {rows[0].title} on {day}")
+            chosen = self._choose(held, f"price {rows[0].title}" + (f" on {day}" if bounds else ""))
             last = path[-1] if path else None
             if last is not None and last.period.end == start and _same_row(last, chosen):
                 path[-1] = attrs.evolve(last, period=Period(start=last.period.start, end=end))
@@ -265,11 +269,23 @@ class Catalog:
         words = (provider, model, variant, region or "")
         if words in index and plugin is None:
             return words
-        variants, regions = self._offers(provider, model, variant, plugin)
+        offers = self._offers(provider, model, plugin)
+        variants = tuple(sorted({identity[2] for identity in offers}))
+        regions = tuple(sorted(identity[3] for identity in offers if identity[2] == variant))
+        if len({identity[:2] for identity in offers}) == 1:
+            provider, model, *_ = offers[0]
+            words = (provider, model, variant, region or "")
         if variants and variant not in variants:
+            near = suggest(variant, variants, limit=1) if len(variants) > 1 else ""
             raise UnknownRecordError(
-                f"no price '{provider}/{model}/{variant}'; its variants are {', '.join(variants)}"
-                f"{suggest(variant, variants, limit=1)}"
+                f"no price '{provider}/{model}/{variant}'; its variants are {', '.join(variants)}{near}"
+            )
+        if region and regions and not {region, *folded((region,))} & {*regions, *folded(regions)}:
+            own = ", ".join(filter(None, regions))
+            there = f"its regions are {own}" if own else "it does not differ by region"
+            plain = ". Leave region out for the price that names none" if "" in regions else ""
+            raise UnknownRecordError(
+                f"no price '{provider}/{model}' ({variant}) in the region {region!r}; {there}{plain}."
             )
         if region is not None or not regions or "" in regions:
             return words
@@ -280,24 +296,29 @@ class Catalog:
             )
         return (*words[:3], regions[0])
 
-    def _offers(
-        self, provider: str, model: str, variant: str, plugin: str | None
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Give the variants of a model, and the regions of one of them, under any spelling of its name."""
-        index, aliases = self._index[TokenPrice.kind], self._aliases[TokenPrice.kind]
-        for table, spelling in itertools.product(
-            ({words: {words} for words in index}, aliases), ((provider, model), folded((provider, model)))
-        ):
-            found = {
-                words: None
-                for words, identities in table.items()
-                if words[:2] == spelling
-                and any(_from(record, plugin) for identity in identities for record in index[identity])
-            }
+    def _offers(self, provider: str, model: str, plugin: str | None) -> list[tuple[str, ...]]:
+        """Give the prices of a model under any spelling of its name: one that a single row states is the model's."""
+        for table, spelling in itertools.product(self._models, ((provider, model), folded((provider, model)))):
+            found = self._brought(table.get(spelling, ()), plugin)
+            models = {identity[:2] for identity in found}
             if found:
-                variants = tuple(sorted({words[2] for words in found}))
-                return variants, tuple(sorted(words[3] for words in found if words[2] == variant))
-        return (), ()
+                return self._brought(self._models[0][models.pop()], plugin) if len(models) == 1 else found
+        return []
+
+    def _brought(self, identities: Iterable[tuple[str, ...]], plugin: str | None) -> list[tuple[str, ...]]:
+        rows = self._index[TokenPrice.kind]
+        return [identity for identity in identities if any(_from(record, plugin) for record in rows[identity])]
+
+    @functools.cached_property
+    def _models(self) -> tuple[Mapping[tuple[str, ...], Iterable[tuple[str, ...]]], ...]:
+        """The prices of each model, by its own name, and by its other names."""
+        own: dict[tuple[str, ...], dict[tuple[str, ...], None]] = defaultdict(dict)
+        others: dict[tuple[str, ...], dict[tuple[str, ...], None]] = defaultdict(dict)
+        for identity in self._index[TokenPrice.kind]:
+            own[identity[:2]][identity] = None
+        for words, identities in self._aliases[TokenPrice.kind].items():
+            others[words[:2]].update(dict.fromkeys(sorted(identities)))
+        return own, others
 
     def throughput(
         self, gpu: str, model: str, quantisation: str, *, engine: str = "", gpus: int = 1, plugin: str | None = None
@@ -308,6 +329,7 @@ class Catalog:
             UnknownRecordError: Nothing was measured for this combination.
             ConflictingRecordsError: Several engines, or plugins of equal authority, are there.
         """
+        plugin = self._distribution(plugin)
         words = (gpu, model, quantisation, engine, str(gpus))
         if engine or words in self._index[Throughput.kind]:
             return self._find(Throughput, words, plugin=plugin)
@@ -332,6 +354,9 @@ class Catalog:
         plugin: str | None = None,
         asked: str = "",
     ) -> R:
+        if on is not None and not (kind is TokenPrice and isinstance(on, datetime)):
+            day_of(on)
+        plugin = self._distribution(plugin)
         found = self._lookup(kind, words, on=on, plugin=plugin)
         asked = asked or "/".join(word for word in words if word)
         if not found:
@@ -339,17 +364,38 @@ class Catalog:
         if on is not None:
             in_force = [record for record in found if _holds(record, on)]
             if not in_force:
-                raise NotInForceError(_not_in_force(kind, asked, found, on))
+                raise NotInForceError(not_in_force(kind, asked, found, on))
             found = in_force
         return self._choose(found, f"{kind.kind} {asked}")
+
+    @functools.cached_property
+    def _named(self) -> Mapping[str, str]:
+        """What brings records, by each of its names."""
+        origins = {record.origin.plugin for record in self.records if record.origin is not None}
+        known = {plain_name(report.name): report.distribution for report in self.plugins}
+        return known | {plain_name(name): name for name in (*origins, *(one.distribution for one in self.plugins))}
+
+    def _distribution(self, plugin: str | None) -> str | None:
+        """Give the distribution of a plugin by any of its names."""
+        if plugin is None:
+            return None
+        if plain_name(plugin) not in self._named:
+            installed = sorted(set(self._named.values()))
+            raise UnknownRecordError(
+                f"no plugin is called {plugin!r}; there are {', '.join(installed) or 'none'}{suggest(plugin, installed)}"
+            )
+        return self._named[plain_name(plugin)]
 
     def _lookup(
         self, kind: type[R], words: tuple[str, ...], *, on: date | None = None, plugin: str | None = None
     ) -> list[R]:
-        """Give the records that words name: as they are, or as another name of a record of higher authority."""
-        index, aliases = self._index[kind.kind], self._aliases[kind.kind]
-        for spelling in (words, folded(words)):
-            meant = {spelling, *aliases.get(spelling, ())} if spelling in index else aliases.get(spelling, set())
+        """Give the records that words name: as they are, or as another name of a record of higher authority.
+
+        A name in full, which is free text, finds a record where neither a key nor another name does.
+        """
+        index, aliases, named = self._index[kind.kind], self._aliases[kind.kind], self._names[kind.kind]
+        for spelling, others in ((words, aliases), (folded(words), aliases), (folded(words), named)):
+            meant = {spelling, *others.get(spelling, ())} if spelling in index else others.get(spelling, set())
             every = {identity: [one for one in index[identity] if _from(one, plugin)] for identity in meant}
             every = {identity: records for identity, records in every.items() if records}
             held = {name: rows for name, rows in every.items() if on is None or any(_holds(row, on) for row in rows)}
@@ -371,15 +417,16 @@ class Catalog:
         best = min(rank(record) for record in found)
         leading = [record for record in found if rank(record) == best]
         for plugin in self.prefer:
-            preferred = [record for record in leading if _from(record, plugin)]
+            own = self._named.get(plain_name(plugin), plugin)
+            preferred = [record for record in leading if _from(record, own)]
             if preferred:
                 leading = preferred
                 break
         if len(leading) > 1:
-            leading.sort(key=_place)  # so that neither the answer nor the error depends on who came first
+            leading.sort(key=place)  # so that neither the answer nor the error depends on who came first
             different = differences(leading)
             if different:
-                raise ConflictingRecordsError(_conflict(asked, leading, different))
+                raise ConflictingRecordsError(conflict(asked, leading, different))
         return self._merged(leading)
 
     def _merged(self, equal: Sequence[R]) -> R:
@@ -401,20 +448,26 @@ class Catalog:
     def _unknown(self, kind: type[Record], words: tuple[str, ...], asked: str, plugin: str | None) -> str:
         known = sorted({"/".join(word for word in identity if word) for identity in self._index[kind.kind]})
         where = f" from the plugin {plugin!r}" if plugin else ""
-        if not known:
-            hint = (
-                f"; no plugin brings any. Install one, such as {_BRINGS[kind.kind]}, or state the {kind.kind} yourself"
-            )
-        elif kind is TokenPrice and words[0] not in {identity[0] for identity in self._index[kind.kind]}:
-            hint = (
-                f"{ended(suggest(asked, known))} No plugin brings prices of {words[0]!r}: install one that does, by convention "
-                f"llm-tco-{words[0]}, or state the price yourself"
-            )
-        else:
-            hint = suggest(asked, known) or suggest(words[1] if len(words) > 1 else asked, _by_word(known))
+        hint = hint_of(kind, words, asked, known)
         broken = [str(report) for report in self.plugins if report.status != "ok"]
         text = f"no {kind.kind} {asked!r}{where}{hint}"
         return f"{ended(text)} Not everything was loaded: {'; '.join(broken)}" if broken else text
+
+
+def plain_name(name: str) -> str:
+    """Write a name as names of distributions are compared: `Llm_TCO.x` is `llm-tco-x`."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def day_of(on: object) -> date:
+    """Take the day of a look-up.
+
+    Raises:
+        InvalidValueError: It is none.
+    """
+    if type(on) is not date:
+        raise InvalidValueError("on", f"must be a day such as date(2026, 12, 1), got {on!r}")
+    return on
 
 
 def _holds(record: Record, on: date) -> bool:
@@ -425,38 +478,5 @@ def _same_row(one: TokenPrice, other: TokenPrice) -> bool:
     return attrs.evolve(one, period=other.period) == other and one.origin == other.origin
 
 
-def _by_word(known: Iterable[str]) -> list[str]:
-    return sorted({part for title in known for part in title.split("/")[1:2]})
-
-
 def _from(record: Record, plugin: str | None) -> bool:
     return plugin is None or (record.origin is not None and record.origin.plugin == plugin)
-
-
-def _place(record: Record) -> tuple[str, str, str]:
-    return str(record.origin or ""), str(record.source), str(record.period)
-
-
-def _conflict(asked: str, leading: Sequence[Record], different: Sequence[str]) -> str:
-    """Name who states what, and the ways out."""
-    lines = "\n".join(
-        f"  {record.origin or 'unknown origin'}: "
-        f"{', '.join(f'{name} {shown(getattr(record, name))}' for name in different)}, from {record.source}"
-        for record in leading
-    )
-    return (
-        f"{len(leading)} records of equal authority state {asked} differently:\n{lines}\n"
-        "Name one by plugin=, rank plugins by prefer=, or disable one."
-    )
-
-
-def _not_in_force(kind: type[Record], asked: str, found: Sequence[Record], on: date) -> str:
-    periods = "; ".join(
-        f"{record.period} in {record.origin or record.source.title}"
-        for record in sorted(found, key=lambda one: (_start_of(one), _place(one)))
-    )
-    return f"no {kind.kind} {asked!r} in force on {on}: known periods are {periods}. Pass another on=, or add a row."
-
-
-def _start_of(record: Record) -> date:
-    return record.period.start or date.min

@@ -321,7 +321,7 @@ def _alias_problems(records: Sequence[Record]) -> Iterator[Problem]:
 
 def folded(words: tuple[str, ...]) -> tuple[str, ...]:
     """Write words as people's spellings are compared: case, spaces and underscores make no difference."""
-    return tuple(word.casefold().replace(" ", "-").replace("_", "-") for word in words)
+    return tuple(word.strip().casefold().replace(" ", "-").replace("_", "-") for word in words)
 
 
 def other_words(record: Record) -> list[tuple[str, ...]]:
@@ -358,7 +358,9 @@ def shown(value: object) -> str:
         return str(value)
     if attrs.has(type(value)):
         stated = {name: getattr(value, name) for name in _fields(type(value))}
-        parts = [f"{name} {shown(item)}" for name, item in stated.items() if item is not None and item != ()]
+        parts = [
+            f"{name} {shown(item)}" for name, item in stated.items() if item not in (None, ()) and item is not False
+        ]
         return parts[0].removeprefix("base ") if len(parts) == 1 else f"({', '.join(parts)})"
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(shown(item) for item in value)}]"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-import re
-import reprlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -16,8 +14,9 @@ import importlib_metadata
 import pluggy
 
 from llm_tco.catalog import hookspecs
-from llm_tco.catalog.catalog import Catalog, PluginReport
+from llm_tco.catalog.catalog import Catalog, PluginReport, plain_name
 from llm_tco.catalog.checks import Problem, check_periods, check_record, name_of
+from llm_tco.catalog.guards import misfit, shown
 from llm_tco.catalog.hardware import Gpu, Server
 from llm_tco.catalog.hookspecs import PROJECT
 from llm_tco.catalog.models import Model, Throughput
@@ -51,6 +50,8 @@ MAX_RECORDS: Final = 1_000_000
 
 _MARK: Final = f"{PROJECT}_impl"
 """What `hookimpl` leaves on a function."""
+
+_OWN_TYPES: Final = "Return the library's own types, each field as it says."
 
 _UNKNOWN: Final = "unknown"
 """Stands for the name of a distribution whose metadata state none."""
@@ -115,8 +116,9 @@ def load_catalog(
     Raises:
         ImportError: With `strict`, where a plugin is broken.
     """
+    disable = (disable,) if isinstance(disable, str) else disable
     named = os.environ.get(DISABLED_VARIABLE, "").split(",")
-    loaded = load_all(frozenset(_plain(name) for name in (*disable, *named) if name.strip()))
+    loaded = load_all(frozenset(plain_name(name) for name in (*disable, *named) if name.strip()))
     broken = [str(one.report) for one in loaded if one.report.status == "broken"]
     if strict and broken:
         raise ImportError("; ".join(broken))
@@ -153,9 +155,9 @@ def _entry_points_one_by_one() -> tuple[list[importlib_metadata.EntryPoint], lis
     seen: set[str] = set()
     for found in importlib_metadata.distributions():
         name = _name(found)
-        if name != _UNKNOWN and _plain(name) in seen:
+        if name != _UNKNOWN and plain_name(name) in seen:
             continue  # further down the path, and hidden by the first of its name
-        seen.add(_plain(name))
+        seen.add(plain_name(name))
         try:
             points |= {_order(point): point for point in found.entry_points.select(group=PROJECT)}
         except Exception as error:  # noqa: BLE001 - whatever the damage is
@@ -188,14 +190,9 @@ def _name(distribution: Any) -> str:
     return name if isinstance(name, str) and name else _UNKNOWN
 
 
-def _plain(name: str) -> str:
-    """Write a name as names of distributions are compared: `Llm_TCO.x` is `llm-tco-x`."""
-    return re.sub(r"[-_.]+", "-", name.strip()).lower()
-
-
 def is_called(point: importlib_metadata.EntryPoint, names: Iterable[str]) -> bool:
     """Say whether one of some names is that of an entry point or of its distribution."""
-    return not {_plain(point.name), _plain(distribution_of(point)[0])}.isdisjoint(map(_plain, names))
+    return not {plain_name(point.name), plain_name(distribution_of(point)[0])}.isdisjoint(map(plain_name, names))
 
 
 def load(point: importlib_metadata.EntryPoint, disabled: Iterable[str] = ()) -> Loaded:
@@ -206,7 +203,9 @@ def load(point: importlib_metadata.EntryPoint, disabled: Iterable[str] = ()) -> 
         return Loaded(attrs.evolve(report, status="disabled"))
     try:
         plugin = point.load()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises is reported
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever a plugin raises is reported, panics of extensions too
         broken = Loaded(report)
         mend = f"Reinstall it or ask its author; until then, disable it: {DISABLED_VARIABLE}={point.name}."
         broken.add(f"the entry point {point.name!r}", f"cannot be imported: {_text(error)}", mend)
@@ -222,14 +221,18 @@ def collect(plugin: object, report: PluginReport) -> Loaded:
     try:
         manager.register(plugin, name=report.name)
         _check_names(plugin, manager, loaded)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - see above
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - see above
         loaded.add("a hook", f"does not fit: {_text(error)}", "Hooks take no arguments.")
     origin = Origin(plugin=report.distribution, version=report.version)
     hooks = [name for name in (*HOOKS, COMPONENTS) if getattr(manager.hook, name).get_hookimpls()]
     for name in hooks:
         try:
             items = [item for result in getattr(manager.hook, name)() for item in _items(result)]
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - see above
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - see above
             mend = "A hook takes nothing and returns a list of records."
             loaded.add(name, f"failed: {_text(error)}", mend)
             continue
@@ -254,7 +257,7 @@ def _check_names(plugin: object, manager: pluggy.PluginManager, loaded: Loaded) 
 def _items(result: Any) -> list[Any]:
     """List what one hook returned."""
     if isinstance(result, (str, bytes, Mapping, Record)):
-        raise TypeError(f"it returned a {type(result).__name__}, not a list of records: {_shown(result)}")
+        raise TypeError(f"it returned a {type(result).__name__}, not a list of records: {shown(result)}")
     items = list(itertools.islice(result, MAX_RECORDS + 1))
     if len(items) > MAX_RECORDS:
         raise OverflowError(f"it returned more than {MAX_RECORDS:,} records")
@@ -266,15 +269,15 @@ def _take(loaded: Loaded, hook: str, item: Any, origin: Origin) -> None:
     if hook == COMPONENTS:
         if not (isinstance(item, type) and isinstance(getattr(item, "kind", None), str)):
             what, mend = "no component class with a kind", "Return classes with a class variable kind, a text."
-        elif not attrs.has(item) or not callable(getattr(item, "cost", None)):
+        elif not attrs.has(item) or not callable(getattr(item, "cost", None)) or issubclass(item, Record):
             what, mend = "no attrs class with a method cost(demand)", "See the page on writing a component."
         else:
             loaded.components.append(item)
             return
-        loaded.add(hook, f"returned {_shown(item)}, which is {what}", mend)
-    elif not isinstance(item, HOOKS[hook]):
+        loaded.add(hook, f"returned {shown(item)}, which is {what}", mend)
+    elif type(item) is not HOOKS[hook]:  # a type of its own could answer otherwise later, and no lock would hold it
         wanted = HOOKS[hook].__name__
-        loaded.add(hook, f"returned {_shown(item)}, which is no {wanted}", f"Return records of the type {wanted}.")
+        loaded.add(hook, f"returned {shown(item)}, which is no {wanted}", f"Return records of the type {wanted}.")
     else:
         _check(loaded, hook, item, origin)
 
@@ -283,24 +286,30 @@ def _check(loaded: Loaded, hook: str, item: Record, origin: Origin) -> None:
     """Keep a record that passes, and leave one out that does not."""
     try:
         record = attrs.evolve(item, origin=origin)
-        found = check_record(record)
-    except Exception as error:  # noqa: BLE001 - a type of its own may do anything
-        loaded.add(hook, f"returned a record that cannot be read: {_text(error)}", "Return the library's own types.")
+        wrong = misfit(record)
+        found = [] if wrong else check_record(record)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a type of its own may do anything
+        loaded.add(hook, f"returned a record that cannot be read: {_text(error)}", _OWN_TYPES)
+        return
+    if wrong:
+        loaded.add(hook, f"returned {_title(record)}, which is left out: its {wrong}", _OWN_TYPES)
         return
     (loaded.refused if found else loaded.records).append(record)
     loaded.problems += [attrs.evolve(one, mend=f"{name_of(record)} is left out. {one.mend}") for one in found]
 
 
-def _shown(item: object) -> str:
-    """Show an object in a few words, whatever its class makes of that."""
+def _title(record: Record) -> str:
+    """Name a record whose words may be anything."""
     try:
-        return reprlib.repr(item)
-    except Exception:  # noqa: BLE001 - a class of a plugin may do anything
-        return f"a {type(item).__name__}"
+        return name_of(record)
+    except Exception:  # noqa: BLE001 - a field holds something else than its type says
+        return f"a {type(record).__name__}"
 
 
 def _text(error: BaseException) -> str:
     try:
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
     except Exception:  # noqa: BLE001 - as above
         return type(error).__name__

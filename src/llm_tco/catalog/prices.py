@@ -20,25 +20,31 @@ from llm_tco.catalog.rates import (
     Tier,
     Usage,
     Window,
+    by_day,
     check_apart,
     decimal,
     rate,
     rates_by_ttl,
     to_decimal,
+    week_of,
 )
 from llm_tco.catalog.records import Record
 from llm_tco.catalog.weeks import (
-    MINUTES_PER_WEEK,
+    EPOCH_ORDINAL,
+    MINUTES_PER_DAY,
+    MINUTES_PER_HOUR,
     IntArray,
     Moments,
     aware,
     days,
     local_minutes,
     minute_of_week,
+    names_of,
     time_zone,
     weekly,
     zone_of,
 )
+from llm_tco.catalog.windows import holidays
 from llm_tco.errors import InvalidValueError, NotInForceError, UnpricedError
 from llm_tco.money import check_currency
 from llm_tco.units import TOKENS_PER_MTOK
@@ -84,6 +90,7 @@ class TokenPrice(Record):
         minimum_per_request: Least charge of a request, its fee included. [currency]
         timezone: IANA name of the time zone of its period and windows.
         windows: Hours of the week with prices of their own; they may not overlap.
+        holidays: Days that its windows know as `holiday`, whatever their weekday.
         variant: `"standard"`, `"batch"`, `"flex"`, `"priority"`, …
         region: Region, where the price differs by it.
         aliases: Other names of the model.
@@ -107,6 +114,7 @@ class TokenPrice(Record):
         converter=_to_windows,
         validator=attrs.validators.deep_iterable(is_a(Window)),
     )
+    holidays: tuple[date, ...] = holidays()
     variant: str = text(default=STANDARD)
     region: str = ""
     aliases: tuple[str, ...] = ()
@@ -123,6 +131,8 @@ class TokenPrice(Record):
                     )
         if self.windows:
             check_apart(self.windows)
+        if self.windows and self.holidays:
+            by_day(self.windows)  # refuses windows that overlap on a holiday
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -189,6 +199,8 @@ class TokenPrice(Record):
         start, end = self.period.start, self.period.end
         if (start is not None or end is not None) and not self.period.covers(local.date()):
             raise self._not_in_force(local.isoformat())
+        if self.windows and self.holidays and local.toordinal() in self._unusual:
+            return self.flats[self._unusual[local.toordinal()][local.hour * MINUTES_PER_HOUR + local.minute]]
         return self._by_minute[minute_of_week(local)] if self.windows else self
 
     def holds_on(self, on: date) -> bool:
@@ -209,13 +221,19 @@ class TokenPrice(Record):
 
     @functools.cached_property
     def schedule(self) -> IntArray:
-        """For each minute of the week from Monday 00:00 in its time zone, the place in `flats` of its price."""
-        which = np.zeros(MINUTES_PER_WEEK, dtype=np.int64)
-        for place, window in enumerate(self.windows, start=1):
-            for low, high in window.spans():
-                which[low:high] = place
-        which.setflags(write=False)
-        return which
+        """For each minute of a week without holidays, from Monday 00:00 in its time zone, the place in `flats`."""
+        return week_of(self.by_day)
+
+    @functools.cached_property
+    def by_day(self) -> IntArray:
+        """The place in `flats` by the names of a day and of the one before it; see `llm_tco.catalog.rates.by_day`."""
+        return by_day(self.windows)
+
+    @functools.cached_property
+    def _unusual(self) -> dict[int, list[int]]:
+        days = sorted({day.toordinal() + after for day in self.holidays for after in (0, 1)})
+        before, here = names_of(np.array(days) - EPOCH_ORDINAL, self.holidays)
+        return dict(zip(days, self.by_day[before, here].tolist(), strict=True))
 
     @functools.cached_property
     def _by_minute(self) -> list[TokenPrice]:
@@ -224,7 +242,7 @@ class TokenPrice(Record):
     @functools.cached_property
     def flats(self) -> tuple[TokenPrice, ...]:
         """The price outside its windows, and that of each window, all without windows."""
-        base = attrs.evolve(self, windows=())
+        base = attrs.evolve(self, windows=(), holidays=())
         found = [base]
         for window in self.windows:
             stated = {name: getattr(window, name) for name in _AMOUNTS if getattr(window, name) is not None}
@@ -405,7 +423,6 @@ class TokenPrice(Record):
 
     @functools.cached_property
     def _fees(self) -> tuple[float, float]:
-        """The fee and the least charge of a request."""
         return float(self.per_request), float(self.minimum_per_request)
 
     def _kinds_of(self, usage: Usage) -> list[_Part]:
@@ -462,6 +479,9 @@ class TokenPrice(Record):
             wrong: Any = () if bound is None else np.flatnonzero(outside(days(minutes), np.datetime64(bound)))
             if len(wrong):
                 raise self._not_in_force(f"{np.atleast_1d(moments)[wrong[0]]} UTC")
+        if self.windows and self.holidays:
+            before, day = names_of(minutes // MINUTES_PER_DAY, self.holidays)
+            return np.asarray(self.by_day[before, day, minutes % MINUTES_PER_DAY])
         return self.schedule[weekly(minutes)] if self.windows else np.zeros(minutes.shape, dtype=np.int64)
 
     def _unpriced(self, kind: str, tokens: object) -> UnpricedError:
@@ -485,10 +505,11 @@ def _some(tokens: Any) -> bool:
 def _scaled(holder: TokenPrice | Window, factor: Decimal) -> dict[str, Any]:
     """Multiply every amount that a price or a window states."""
     stated = {name: getattr(holder, name) for name in _AMOUNTS}
-    result: dict[str, Any] = {
-        name: value.scaled(factor) if isinstance(value, Rate) else value if value is None else value * factor
-        for name, value in stated.items()
-    }
+    with localcontext(EXACT):
+        result: dict[str, Any] = {
+            name: value.scaled(factor) if isinstance(value, Rate) else value if value is None else value * factor
+            for name, value in stated.items()
+        }
     result["cache_write"] = {ttl: one.scaled(factor) for ttl, one in holder.cache_write.items()}
     return result
 

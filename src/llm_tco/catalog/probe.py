@@ -54,7 +54,7 @@ def watch(distribution: str, name: str, value: str) -> dict[str, Any]:
             raise PermissionError(f"{event}: a plugin works offline and by itself")
 
     sys.addaudithook(audit)
-    with contextlib.suppress(Exception, SystemExit):  # loading reports it below
+    with contextlib.suppress(BaseException):  # loading reports it below
         point.load()
     modules = sorted(set(sys.modules) - before)
     rounds = [fingerprints(plugins.load(point)) for _ in range(2)]

@@ -12,8 +12,8 @@ import attrs
 import numpy as np
 
 from llm_tco._fields import MAX_WHOLE, FloatArray, whole
-from llm_tco.catalog.weeks import DAYS, MINUTES_PER_DAY
-from llm_tco.catalog.windows import clock, clock_of, spans, week_days
+from llm_tco.catalog.weeks import DAYS, MINUTES_PER_DAY, IntArray
+from llm_tco.catalog.windows import HOLIDAY, clock, clock_of, days_or_holidays, minutes_of, spans
 from llm_tco.errors import InvalidValueError
 
 N = TypeVar("N", float, Decimal)
@@ -203,7 +203,8 @@ class Window:
     What it does not state keeps the price of the other hours.
 
     Attributes:
-        days: Days on which it begins, of `mon` to `sun`; all unless said otherwise.
+        days: Days on which it begins, of `mon` to `sun` and `holiday`; all unless said
+            otherwise. A day among the price's `holidays` is a `holiday` and no weekday.
         start: Time of day from which on it holds, `"HH:MM"`.
         end: Time of day until which it holds, `"HH:MM"`; where that is not after the
             start, it runs past midnight into the next day.
@@ -216,7 +217,7 @@ class Window:
         minimum_per_request: Least charge of a request. [currency]
     """
 
-    days: tuple[str, ...] = week_days()
+    days: tuple[str, ...] = days_or_holidays()
     start: str = clock()
     end: str = clock()
     input: Rate | None = rate()
@@ -231,8 +232,13 @@ class Window:
         """List its spans as minutes of the week, each `[from, to)` within the week."""
         return spans(self.days, self.start, self.end)
 
+    @property
+    def every_day(self) -> bool:
+        """Whether it begins on every day, which holidays are as well."""
+        return set(DAYS) <= set(self.days)
+
     def __str__(self) -> str:
-        days = "every day" if len(self.days) == len(DAYS) else ", ".join(self.days)
+        days = "every day" if self.every_day else ", ".join(self.days)
         return f"{days} {self.start} to {self.end}"
 
 
@@ -250,6 +256,52 @@ def check_apart(windows: tuple[Window, ...]) -> None:
             raise InvalidValueError(
                 "windows", f"must not overlap, but {pair} both hold on {DAYS[day]} {clock_of(minute)}"
             )
+
+
+_NAMES: Final = (*DAYS, HOLIDAY)
+_FOLLOWS: Final = np.array(
+    [[HOLIDAY in (one, other) or DAYS.index(other) == (DAYS.index(one) + 1) % len(DAYS) for other in _NAMES]
+     for one in _NAMES]
+)  # fmt: skip
+"""Whether a day of a name may follow one of another."""
+
+
+def by_day(windows: tuple[Window, ...]) -> IntArray:
+    """Say which window holds at each minute of a day, by the names of the day and of the one before it.
+
+    Returns:
+        0 outside every window, else its place from 1 on, shape `(8, 8, 1440)`: the name of
+        the day before, that of the day (`mon` to `sun`, then `holiday`), and the minute.
+        Days that cannot follow one another have 0.
+
+    Raises:
+        InvalidValueError: Two windows hold at one minute.
+    """
+    which = np.zeros((len(_NAMES), len(_NAMES), MINUTES_PER_DAY), dtype=np.int64)
+    for place, window in enumerate(windows, start=1):
+        first, last = minutes_of(window.start, window.end)
+        begins = np.array([name in window.days or window.every_day for name in _NAMES])
+        holds = np.zeros(which.shape, dtype=np.bool_)
+        holds[:, begins, first:last] = True
+        holds[begins, :, : max(last - MINUTES_PER_DAY, 0)] = True
+        holds &= _FOLLOWS[..., None]
+        twice = np.argwhere(holds & (which > 0))
+        if len(twice):
+            before, day, minute = twice[0]
+            pair = f"{windows[which[before, day, minute] - 1]!s} and {window!s}"
+            when = f"{_NAMES[day]} {clock_of(int(minute))} after a {_NAMES[before]}"
+            raise InvalidValueError("windows", f"must not overlap, but {pair} both hold on {when}")
+        which[holds] = place
+    which.setflags(write=False)
+    return which
+
+
+def week_of(table: IntArray) -> IntArray:
+    """Take a week without holidays, from Monday 00:00 on, out of what `by_day` gives; shape `(10080,)`."""
+    week = np.arange(len(DAYS))
+    which: IntArray = table[(week - 1) % len(DAYS), week].ravel()
+    which.setflags(write=False)
+    return which
 
 
 Count = int | FloatArray

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import attrs
 
@@ -38,6 +38,16 @@ class Source:
         return f"{self.title}{place} (checked {self.checked.isoformat()})"
 
 
+def _check_day(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and type(value) is not date:  # a moment does not compare with days
+        raise InvalidValueError(attribute.name, f"must be a day such as date(2026, 12, 1), got {value!r}")
+
+
+def _day() -> Any:
+    """Define a field for a day, or None for one that is not known."""
+    return attrs.field(default=None, validator=_check_day)
+
+
 @attrs.frozen(kw_only=True)
 class Period:
     """When a record holds: from its start on, up to but not including its end.
@@ -47,8 +57,8 @@ class Period:
         end: First day on which it no longer holds, or None for "until further notice".
     """
 
-    start: date | None = None
-    end: date | None = None
+    start: date | None = _day()
+    end: date | None = _day()
 
     def __attrs_post_init__(self) -> None:
         if self.start is not None and self.end is not None and self.start >= self.end:

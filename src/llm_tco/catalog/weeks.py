@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import zoneinfo
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ MINUTES_PER_DAY: Final = 24 * MINUTES_PER_HOUR
 MINUTES_PER_WEEK: Final = 7 * MINUTES_PER_DAY
 _SECONDS_PER_MINUTE: Final = 60
 _EPOCH: Final = date(1970, 1, 1)
+EPOCH_ORDINAL: Final = _EPOCH.toordinal()
 
 
 @functools.lru_cache(maxsize=64)
@@ -124,6 +126,23 @@ def weekly(minutes: IntArray) -> IntArray:
 def days(minutes: IntArray) -> Moments:
     """Turn minutes from 1970-01-01 on into days."""
     return np.asarray((minutes // MINUTES_PER_DAY).astype("datetime64[D]"))
+
+
+def names_of(day: IntArray, holidays: Sequence[date]) -> tuple[IntArray, IntArray]:
+    """Name days and those before them: 0 to 6 for Monday to Sunday, 7 for a holiday.
+
+    Args:
+        day: Days since 1970-01-01, shape `(N,)`.
+        holidays: Those that are holidays.
+
+    Returns:
+        The names of the days before, then those of the days, shape `(N,)` each.
+    """
+    named = np.array(holidays, dtype="datetime64[D]").astype(np.int64)
+    before, here = (
+        np.where(np.isin(one, named), len(DAYS), (one + _EPOCH.weekday()) % len(DAYS)) for one in (day - 1, day)
+    )
+    return before, here
 
 
 @functools.lru_cache(maxsize=1024)

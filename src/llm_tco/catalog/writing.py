@@ -34,7 +34,7 @@ def write_records(records: Iterable[Record], *, table: str) -> str:
     rows = []
     for record in records:
         plain = converter.unstructure(record)
-        lines = [f"{_key(name)} = {_value(item, name)}" for name, item in plain.items() if _stated(name, item)]
+        lines = [f"{_key(name)} = {toml_value(item, name)}" for name, item in plain.items() if _stated(name, item)]
         rows.append("\n".join([f"[[{_key(table)}]]", *lines, ""]))
     return "\n".join(rows)
 
@@ -51,7 +51,12 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _value(value: Any, path: str) -> str:
+def toml_value(value: Any, path: str) -> str:
+    """Write a value as TOML, in one line; what is None in a table is left out.
+
+    Raises:
+        InvalidValueError: It has no form there.
+    """
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, bool):
@@ -61,8 +66,10 @@ def _value(value: Any, path: str) -> str:
     if isinstance(value, (date, time)):
         return value.isoformat()
     if isinstance(value, Mapping):
-        inner = (f"{_key(key)} = {_value(item, f'{path}.{key}')}" for key, item in value.items() if item is not None)
+        inner = (
+            f"{_key(key)} = {toml_value(item, f'{path}.{key}')}" for key, item in value.items() if item is not None
+        )
         return f"{{ {', '.join(inner)} }}"
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(_value(item, path) for item in value)}]"
+        return f"[{', '.join(toml_value(item, path) for item in value)}]"
     raise InvalidValueError(path, f"cannot be written to a file: {type(value).__name__}")

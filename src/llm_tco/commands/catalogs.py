@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from llm_tco.report.listing import Listing
 
 _DAY = click.DateTime(["%Y-%m-%d"])
+_FEW = 20
+"""Problems of one plugin that a listing of all plugins shows."""
 
 
 def _today() -> date:
@@ -32,7 +34,7 @@ def _show(listing: Listing, *, as_json: bool) -> None:
 
 def _found(listing: Listing, query: str, *, as_json: bool) -> None:
     if not listing.rows:
-        raise click.UsageError(f"nothing is called {query!r}{listing.nearest(query)}")
+        raise click.UsageError(listing.nothing(query))
     _show(listing, as_json=as_json)
 
 
@@ -53,13 +55,22 @@ def plugins(*, as_json: bool) -> None:
         click.echo(f"{report.distribution} {report.version}: {report.status}" + (f", {counts}" if counts else ""))
         if report.hooks:
             click.echo(f"  hooks: {', '.join(report.hooks)}")
-        for problem in report.problems:
+        for problem in report.problems[:_FEW]:
             click.echo(f"  {problem}")
+        if len(report.problems) > _FEW:
+            more = len(report.problems) - _FEW
+            click.echo(f"  and {more:,} more: llm-tco check {report.name} lists them, and so does --json")
 
 
 def _counted(kind: str, count: int) -> str:
     """Write the name of a kind in the number that fits a count."""
     return kind if count == 1 else f"{kind}{'es' if kind.endswith('s') else 's'}"
+
+
+def _currency(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    if given is not None and not re.fullmatch(r"[A-Z]{3}", given):
+        raise click.BadParameter(f"must be a currency code of three capital letters such as CNY, got {given!r}")
+    return given
 
 
 def _rates(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
@@ -75,38 +86,42 @@ def _rates(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dic
 
 
 @click.command()
-@click.argument("query")
+@click.argument("words", metavar="QUERY", nargs=-1, required=True)
 @click.option("--on", type=_DAY, help="The day whose prices are meant; today without it.")
-@click.option("--currency", help="Show amounts in this currency; needs --fx for the others.")
+@click.option("--currency", callback=_currency, help="Show amounts in this currency; needs --fx for the others.")
 @click.option("--fx", multiple=True, callback=_rates, help="What one unit is worth in --currency, such as USD=7.2.")
 @json_option
-def prices(query: str, *, on: datetime | None, currency: str | None, fx: Mapping[str, float], as_json: bool) -> None:
+def prices(
+    words: tuple[str, ...], *, on: datetime | None, currency: str | None, fx: Mapping[str, float], as_json: bool
+) -> None:
     """List the API prices whose provider or model is called like QUERY."""
     from llm_tco.report.listing import price_listing
 
     if fx and currency is None:
         raise click.UsageError("--fx has no meaning without --currency")
-    day = _today() if on is None else on.date()
+    query, day = " ".join(words), _today() if on is None else on.date()
     _found(price_listing(_catalog(), query, on=day, currency=currency, fx=fx), query, as_json=as_json)
 
 
 @click.command()
-@click.argument("query", default="")
+@click.argument("words", metavar="[QUERY]", nargs=-1)
 @json_option
-def gpus(query: str, *, as_json: bool) -> None:
+def gpus(words: tuple[str, ...], *, as_json: bool) -> None:
     """List the accelerators that are called like QUERY; all without it."""
     from llm_tco.report.listing import gpu_listing
 
+    query = " ".join(words)
     _found(gpu_listing(_catalog(), query, on=_today()), query, as_json=as_json)
 
 
 @click.command()
-@click.argument("query", default="")
+@click.argument("words", metavar="[QUERY]", nargs=-1)
 @json_option
-def models(query: str, *, as_json: bool) -> None:
+def models(words: tuple[str, ...], *, as_json: bool) -> None:
     """List the models that are called like QUERY; all without it."""
     from llm_tco.report.listing import model_listing
 
+    query = " ".join(words)
     _found(model_listing(_catalog(), query), query, as_json=as_json)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import attrs
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
 from llm_tco.catalog.catalog import Catalog
@@ -21,10 +22,12 @@ from llm_tco.catalog.records import Record
 from llm_tco.difference import CAUSES, Difference
 from llm_tco.errors import MissingRateError, suggest
 from llm_tco.money import ExchangeRates
-from llm_tco.report.grid import grid
+from llm_tco.report.grid import grid, money
 from llm_tco.report.tables import UNKNOWN, blank
 
 GIB = 2**30
+_BETWEEN: Final = 3
+"""Letters between two columns of a table."""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,25 +39,50 @@ class Listing:
         rows: Plain data, one dictionary a row.
         columns: The keys that a terminal shows, with their headings.
         known: Names to suggest from where there is no row.
+        elsewhere: What is known of the query though there is no row.
+        spare: Keys that a narrow terminal leaves out, the first to go first.
     """
 
     title: str
     rows: list[dict[str, Any]]
     columns: Mapping[str, str]
     known: tuple[str, ...] = ()
+    elsewhere: str = ""
+    spare: tuple[str, ...] = ()
 
-    def nearest(self, query: str) -> str:
-        """Name what is nearest to a query."""
-        return suggest(query, self.known)
+    def nothing(self, query: str) -> str:
+        """Say that a query finds no row, and what is nearest."""
+        return self.elsewhere or f"nothing is called {query!r}{suggest(query, self.known)}"
 
     def table(self) -> RenderableType:
         """Lay the rows out for a terminal."""
-        figures = {key for key in self.columns for row in self.rows if isinstance(row[key], (int, float, Decimal))}
-        words = {place for place, key in enumerate(self.columns) if key not in figures}
-        table = blank(self.title, self.columns.values(), words)
-        for row in self.rows:
-            table.add_row(*(Text(_shown(row[key])) for key in self.columns))
-        return table
+        return _Fitting(self)
+
+
+@attrs.frozen
+class _Fitting:
+    """A listing that leaves out what a narrow terminal has no room for, and says so."""
+
+    listing: Listing
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        rows, columns = self.listing.rows, dict(self.listing.columns)
+        texts = {key: [_shown(row[key]) for row in rows] for key in columns}
+        widths = {key: max(map(cell_len, (heading, *texts[key]))) for key, heading in columns.items()}
+        left_out = []
+        for key in self.listing.spare:
+            if sum(widths.values()) + _BETWEEN * (len(widths) - 1) <= options.max_width:
+                break
+            left_out.append(key)
+            del columns[key], widths[key]
+        figures = {key for key in columns for row in rows if isinstance(row[key], (int, float, Decimal))}
+        words = {place for place, key in enumerate(columns) if key not in figures}
+        table = blank(self.listing.title, columns.values(), words)
+        for row in zip(*(texts[key] for key in columns), strict=True):
+            table.add_row(*map(Text, row))
+        yield table
+        if left_out:
+            yield Text(f"Left out for want of room: {', '.join(left_out)}. A wider terminal or --json has them.")
 
 
 def _shown(value: object) -> str:
@@ -92,7 +120,8 @@ def price_listing(
     """
     every = catalog.all(TokenPrice)
     rows = []
-    found = [price for price in every if price.period.covers(on) and _matches(price, query)]
+    named = [price for price in every if _matches(price, query)]
+    found = [price for price in named if price.period.covers(on)]
     without = {price.currency for price in found} - {currency, *(fx or {})} if currency is not None else set()
     if without:
         rates = " ".join(f"--fx {code}=…" for code in sorted(without))
@@ -100,6 +129,7 @@ def price_listing(
             f"no exchange rate from {', '.join(sorted(without))} to {currency}: say what one unit is worth in "
             f"{currency}, by {rates}"
         )
+    beaten = {id(other) for price in found for other in catalog.superseded(price)}
     for price in sorted(found, key=lambda row: (row.identity, row.authority)):
         factor = 1.0
         if currency is not None:
@@ -113,11 +143,12 @@ def price_listing(
                 "region": price.region,
                 "currency": currency or price.currency,
                 **{kind: _amount(getattr(price, kind), factor) for kind in ("input", "cached_input", "output")},
-                "terms": ", ".join(_terms(price)),
+                "terms": ", ".join((*_terms(price), *(["superseded"] if id(price) in beaten else []))),
                 "from": None if price.period.start is None else price.period.start.isoformat(),
                 "to": None if price.period.end is None else price.period.end.isoformat(),
                 "authority": price.authority,
                 "approximate": price.approximate,
+                "superseded": id(price) in beaten,
                 "plugin": _origin(price),
                 "checked": price.source.checked.isoformat(),
             }
@@ -127,7 +158,17 @@ def price_listing(
         "terms": "and", "from": "from", "plugin": "plugin",
     }  # fmt: skip
     known = tuple(sorted({name for price in every for name in (price.provider, price.model)}))
-    return Listing(title=f"API prices on {on}, per million tokens", rows=rows, columns=columns, known=known)
+    periods = sorted({str(price.period) for price in named})
+    return Listing(
+        title=f"API prices on {on}, per million tokens",
+        rows=rows,
+        columns=columns,
+        known=known,
+        elsewhere=f"no price called {query!r} is in force on {on}; known periods are {'; '.join(periods)}"
+        if named
+        else "",
+        spare=("from", "plugin", "cached_input"),
+    )
 
 
 def _terms(price: TokenPrice) -> Iterator[str]:
@@ -172,7 +213,8 @@ def gpu_listing(catalog: Catalog, query: str, *, on: date) -> Listing:
         "bf16": "BF16", "fp8": "FP8", "fp4": "FP4", "int8": "INT8", "list": "list", "rental": "rental/h",
     }  # fmt: skip
     title = "Accelerators (dense Tera-operations a second)"
-    return Listing(title=title, rows=rows, columns=columns, known=tuple(gpu.key for gpu in every))
+    spare = ("int8", "fp4", "list", "vendor", "fp8", "rental")
+    return Listing(title=title, rows=rows, columns=columns, known=tuple(gpu.key for gpu in every), spare=spare)
 
 
 def _tera(rate: float | None) -> float | None:
@@ -204,7 +246,8 @@ def model_listing(catalog: Catalog, query: str) -> Listing:
         "key": "key", "name": "name", "parameters_b": "parameters, 1e9", "active_parameters_b": "active, 1e9",
         "context_tokens": "context", "license": "licence", "plugin": "plugin",
     }  # fmt: skip
-    return Listing(title="Models", rows=rows, columns=columns, known=tuple(model.key for model in every))
+    known, spare = tuple(model.key for model in every), ("plugin", "name", "license")
+    return Listing(title="Models", rows=rows, columns=columns, known=known, spare=spare)
 
 
 def problem_listing(problems: Iterable[Problem]) -> Listing:
@@ -228,7 +271,7 @@ def stale_listing(records: Sequence[Record], *, today: date) -> Listing:
         for record in records
     ]
     columns = {name: name for name in ("record", "kind", "checked", "days", "plugin", "source")}
-    return Listing(title="Records to check again", rows=rows, columns=columns)
+    return Listing(title="Records to check again", rows=rows, columns=columns, spare=("source", "plugin", "kind"))
 
 
 def render_difference(found: Difference, before: str, after: str) -> RenderableType:
@@ -238,9 +281,9 @@ def render_difference(found: Difference, before: str, after: str) -> RenderableT
         (
             option,
             names[figure],
-            f"{change.before:,.0f}",
-            *(f"{change.causes[cause]:+,.0f}" if change.causes[cause] else "0" for cause in CAUSES),
-            f"{change.after:,.0f}",
+            money(change.before),
+            *(money(change.causes[cause], sign=True) for cause in CAUSES),
+            money(change.after),
         )
         for option, figures in found.options.items()
         for figure, change in figures.items()

@@ -368,6 +368,7 @@ def token_price_rows() -> st.SearchStrategy[TokenPrice]:
         minimum_per_request=fee,
         timezone=st.sampled_from(["UTC", "Asia/Shanghai", "America/Los_Angeles"]),
         windows=st.lists(window, max_size=1).map(tuple),
+        holidays=st.lists(st.dates(date(2024, 1, 1), date(2027, 12, 31)), max_size=2),
         variant=st.sampled_from(["standard", "batch", "flex"]),
         region=st.sampled_from(["", "eu"]),
         aliases=_some(keys()),
