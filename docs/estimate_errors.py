@@ -34,6 +34,8 @@ DOCS = Path(__file__).parent
 ROWS = DOCS.parent / "tests" / "reference"
 PAGE = DOCS / "explanation" / "estimates.md"
 FILES = ("throughput_rows.csv", "throughput_rows_more.csv")
+UNSEEN = ("throughput_rows_unseen.csv",)
+"""Measurements that no constant was fitted to."""
 WITHIN = np.log(1.5)
 
 GPUS = {"H100": "h100-80gb-sxm", "H200": "h200-141gb-sxm"}
@@ -87,11 +89,11 @@ def form_of(name: str) -> Quantisation:
 
 
 @functools.cache
-def read_rows() -> tuple[Row, ...]:
-    """Read the measurements."""
+def read_rows(files: tuple[str, ...] = FILES) -> tuple[Row, ...]:
+    """Read the measurements of some files."""
     catalog = load_catalog()
     rows = []
-    for name in FILES:
+    for name in files:
         for line in csv.DictReader((ROWS / name).read_text(encoding="utf-8").splitlines()):
             lengths = re.match(r"(\d+) in / (\d+) out", line["workload"])
             alone = re.match(r"(tg|pp)(\d+)", line["workload"])
@@ -376,6 +378,38 @@ def error_tables(sample: Sample, fitted: FloatArray) -> dict[str, str]:
     return tables
 
 
+def unseen_table() -> str:
+    """Write the errors of measurements that no constant was fitted to, by engine, maker of the card and kind of model."""
+    rows = read_rows(UNSEEN)
+    errors = Sample.of(rows).errors(EFFICIENCIES)
+    low, high = (
+        np.array([getattr(EFFICIENCIES[row.classes], end) for row in rows]) for end in ("low_ratio", "high_ratio")
+    )
+    inside = (np.exp(-errors) >= low) & (np.exp(-errors) <= high)
+    lines = [
+        "| | rows | estimated over measured, median | median error | within 1.5 | in the band |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+
+    def kind_of(row: Row) -> str:
+        model = (
+            "dense"
+            if row.model.experts is None
+            else "DeepSeek"
+            if row.model.key.startswith("deepseek")
+            else "other experts"
+        )
+        return f"{engine_of(row)} on {row.gpu.vendor}, {model}"
+
+    kinds = np.array([kind_of(row) for row in rows])
+    for kind in sorted(set(kinds)):
+        mine = kinds == kind
+        ratio = f"{np.exp(np.median(errors[mine])):.2f}"
+        cells = [kind, str(int(mine.sum())), ratio, *spread(errors[mine]), percent(float(inside[mine].mean()))]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 MEANING = {
     "weights_share": "memory bandwidth, weights",
     "packed_share": "memory bandwidth, packed weights",
@@ -454,6 +488,7 @@ def tables() -> dict[str, str]:
     sample = Sample.of(read_rows())
     return {
         **error_tables(sample, fit(sample)),
+        "unseen": unseen_table(),
         "constants": constants_table(),
         "energy": energy_table(),
         "claims": claims_table(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import date
 from pathlib import Path
@@ -11,14 +12,18 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
 
-from llm_tco import Fleet, Power, Timeline, Workload, compare, load_catalog, load_scenario
+from llm_tco import Fleet, Power, Route, Router, SemanticCache, Timeline, Workload, compare, load_catalog, load_scenario
 from llm_tco.analysis.sizing import fleet_sizes, next_steps, replica_state
 from llm_tco.catalog.models import Throughput
 from llm_tco.catalog.needs import MemoryClaim, ModelScore, QuantisationLoss, TaskNeed
 from llm_tco.catalog.records import Source
 from llm_tco.choices import load_choice, read_choice
 from llm_tco.cli import main
+from llm_tco.components.amounts import Monthly
 from llm_tco.errors import InvalidValueError, ProblemsError
 from llm_tco.lock import content_hash, stale
 from llm_tco.report.sizing import render_choices, render_sizes
@@ -123,6 +128,41 @@ def test_a_step_is_the_first_request_that_needs_more(one, workload):
         else:
             assert there.active.max() >= step.servers - 1e-9
             assert before.active.max() < step.servers or one.fractional
+
+
+@settings(deadline=None)
+@given(own.fleets(), st.floats(0.0, 0.9), st.floats(0.1, 1.0), st.integers(1, 1_000_000))
+def test_steps_behind_caches_and_routers_are_those_of_the_users(one, hits, share, requests):
+    """A fleet that gets half of the requests needs its next server at twice the volume."""
+    load = Workload(requests_per_month=requests, input_tokens=1_000, output_tokens=500, growth_per_year=0.3)
+    power = Power(one, price_per_kwh="0.1 USD", pue=1.5)
+    behind = SemanticCache(
+        Router({"own": Route(power, share=share), "rest": Route(Monthly("api", amount="1 USD"), share=1.0 - share)}),
+        hit_rate=hits,
+    )
+    (size,) = fleet_sizes(compare({"mixed": behind}, load, MONTHS, currency="USD"), CATALOG)
+    part = (1 - hits) * share
+
+    alone = next_steps(one, load.on(MONTHS).scaled(part))
+
+    assert [step.servers for step in size.steps] == [step.servers for step in alone][: len(size.steps)]
+    for step, bare in zip(size.steps, alone, strict=False):
+        assert step.requests_per_month == pytest.approx(bare.requests_per_month / part, rel=1e-9, abs=2 / part)
+
+
+def test_fleets_that_are_filled_in_turn_say_when_each_is_full():
+    """The workstations are full at 1.92 requests a second, and the large server at 5.05 more, times the mean over the peak."""
+    large, small, _ = document("size", ROOT / "examples" / "server-types.toml")["fleets"]
+    week = load_scenario(ROOT / "examples" / "server-types.toml").workload.hourly_load
+    peak_to_mean = max(week) / (sum(week) / len(week))
+    first, second = 2 * 0.8 / (500 / 6_000 + 300 / 400), 2 * 0.8 / (500 / 30_000 + 300 / 1_000)
+
+    for fleet_, rate in ((small, first), (large, first + second)):
+        (step,) = fleet_["next_steps"]
+        assert step == {
+            "requests_per_month": pytest.approx(rate * 730 * 3600 / peak_to_mean, abs=2),
+            "servers": None,
+        }
 
 
 def test_the_steps_of_the_first_page_are_found():
@@ -437,6 +477,29 @@ def test_all_mistakes_come_in_one_report(tmp_path):
     assert run("choose", tmp_path / "absent.toml").exit_code == 2
 
 
+def test_tasks_are_added_up_and_do_not_share():
+    """The line below the offers holds the sum of what each task alone costs, and says that it is each alone."""
+    tasks = document("choose", CHOOSE)["tasks"]
+    together = sum(task["offers"][0]["cost_per_month"] for task in tasks)
+    said = " ".join(run("choose", CHOOSE).output.split())
+
+    assert f"cost {together:,.0f} CNY a month together." in said
+    assert "Each task has machines of its own" in said
+
+
+def test_tasks_that_take_more_servers_than_there_are_are_named(tmp_path):
+    """One workstation is enough for each task alone, and not for five at once."""
+    file = tmp_path / "team.toml"
+    box = 'server = "rtx-4090-workstation"\n'
+    file.write_text(CHOOSE.read_text("utf-8").replace(box, f"{box}at_hand = 1\n"), "utf-8")
+    notes = document("choose", file)["notes"]
+    taken = sum(task["offers"][0]["hardware"] == "workstation" for task in document("choose", file)["tasks"])
+
+    assert taken > 1
+    assert notes[1] == f"The cheapest of each take {taken} servers of 'workstation' together, more than the 1 at hand."
+    assert len(document("choose", CHOOSE)["notes"]) == 1
+
+
 def test_tables_can_be_drawn_for_any_answer():
     """A task without offers and a fleet with limits are laid out as well."""
     nothing = read_choice(
@@ -445,6 +508,20 @@ def test_tables_can_be_drawn_for_any_answer():
 
     assert render_choices("t", nothing)
     assert render_sizes("t", sizes(fleet(), fleet(name="other", count=1)))
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_no_figure_is_broken_over_two_lines(width):
+    """On a narrow terminal columns are left out, and figures and names of cards stay whole."""
+    scenario, team = load_scenario(ROOT / "examples" / "server-types.toml"), load_choice(CHOOSE)
+    shown = Console(width=width, file=io.StringIO())
+    shown.print(render_sizes("t", fleet_sizes(scenario.compare(), CATALOG)))
+    shown.print(render_choices("t", team.choose()))
+    text = shown.file.getvalue()
+
+    assert max(map(cell_len, text.splitlines())) <= width
+    for whole in ("6,459,480", "9,361,564", "22.1%", "peak 80.0%", "18,343", "8 (11)", "h100-80gb-sxm", "qwen2.5-14b"):
+        assert whole in text
 
 
 TWICE_FILLED = (ROOT / "tests" / "reference" / "filled-twice.toml").read_text("utf-8")

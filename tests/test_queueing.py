@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 
 import attrs
 import numpy as np
@@ -40,6 +41,26 @@ def by_definition(slots, load):
     return queued / (below + queued), 1 / (below + queued)
 
 
+def by_recursion(slots, load):
+    """Give the probability of waiting for 1, 2, … slots by Erlang's recursion, one slot after the other."""
+    unblocked, found = 1.0, []
+    for count in range(1, slots + 1):
+        unblocked = 1.0 + unblocked * count / load
+        found.append(1.0 if load >= count else 1.0 / (load / count + (1.0 - load / count) * unblocked))
+    return found
+
+
+def keeps(target, waiting, slots, load, service_s):
+    """Say in plain words whether a probability of waiting keeps a target."""
+    if slots <= load:
+        return False
+    mean_if_waiting = service_s / (slots - load) * (target.arrival_cv**2 + target.service_cv**2) / 2
+    if target.percentile is None:
+        return waiting * mean_if_waiting <= target.max_wait_s
+    longer = math.exp(-target.max_wait_s / mean_if_waiting) if mean_if_waiting else 0.0
+    return waiting * longer <= 1 - target.percentile
+
+
 def wait_of(target, slots, load, service_s):
     """Give the wait that a target is about."""
     spread = {"arrival_cv": target.arrival_cv, "service_cv": target.service_cv}
@@ -55,6 +76,53 @@ def test_the_probability_of_waiting_is_erlangs(slots, used):
 
     assert np.isclose(erlang_c(slots, slots * used), waiting, rtol=1e-9, atol=1e-300)
     assert np.isclose(idle_probability(slots, used), empty, rtol=1e-9, atol=1e-12)
+
+
+@given(st.integers(1, 20_000), st.floats(0.0, 6.0), st.booleans())
+def test_thousands_of_slots_wait_as_the_recursion_says(slots, away, near):
+    """Near its capacity as well as far from it, a large queue is right to twelve digits."""
+    load = slots - min(away * math.sqrt(slots), slots * 0.999) if near else slots * min(away / 6.0, 0.9999) + 1e-3
+
+    assert np.isclose(erlang_c(slots, load), by_recursion(slots, load)[-1], rtol=1e-11, atol=1e-300)
+
+
+@given(st.floats(0.01, 5.0))
+def test_a_billion_slots_wait_as_in_the_limit(beta):
+    """With β·√c slots free, C tends to 1 / (1 + √(2π)·β·Φ(β)·exp(β²/2)) (Halfin and Whitt, 1981)."""
+    slots = 1e9
+    limit = 1 / (1 + math.sqrt(2 * math.pi) * beta * statistics.NormalDist().cdf(beta) * math.exp(beta**2 / 2))
+
+    assert np.isclose(erlang_c(slots, slots - beta * math.sqrt(slots)), limit, rtol=2e-3)
+
+
+@given(TARGETS, st.floats(0.001, 150.0), st.integers(1, 40), st.floats(0.01, 1_000.0))
+def test_replicas_are_those_of_a_search_one_by_one(target, busy, slots, service_s):
+    """Trying one replica after the other finds the same number."""
+    load = busy * slots
+    (found,) = replicas_for(target, np.array([busy]), slots, np.array([service_s]), np.ceil(np.array([busy])))
+    waits = by_recursion(int(found + 1) * slots, load)
+
+    kept = [
+        keeps(target, waits[count * slots - 1], count * slots, load, service_s) for count in range(1, int(found) + 2)
+    ]
+
+    # At the very border of a wait the last digit decides, and either answer is right.
+    border = attrs.evolve(target, max_wait_s=target.max_wait_s * (1 + 1e-9))
+    assert kept[int(found) - 1] or keeps(border, waits[int(found) * slots - 1], found * slots, load, service_s)
+    assert not any(kept[: int(found) - 1])
+
+
+@given(TARGETS, st.integers(1, 60), st.integers(1, 40), st.floats(0.01, 1_000.0))
+def test_the_load_of_a_wait_is_that_of_halving(target, replicas, slots, service_s):
+    """Halving the interval with Erlang's recursion finds the same load."""
+    count, low, high = replicas * slots, 0.0, float(replicas * slots)
+    (busy,) = load_for(target, np.array([float(replicas)]), slots, np.array([service_s]))
+    for _ in range(36):
+        middle = (low + high) / 2
+        kept = keeps(target, by_recursion(count, middle)[-1], count, middle, round(service_s, 9))
+        low, high = (middle, high) if kept else (low, middle)
+
+    assert np.isclose(busy * slots, low, rtol=1e-9, atol=1e-8 * count)
 
 
 @given(st.integers(1, 2_000), st.lists(st.floats(0.0, 1.2), min_size=2, max_size=5).map(sorted))
@@ -85,6 +153,16 @@ def test_the_percentile_of_one_slot_is_exact(used, service_s, percentile):
     longer = used * math.exp(-(1 - used) * wait / service_s)
 
     assert np.isclose(longer, 1 - percentile) or (wait == 0 and used <= 1 - percentile + 1e-12)
+
+
+@given(TARGETS, st.lists(st.integers(0, 3_000), min_size=2, max_size=4), st.integers(1, 300))
+def test_rooms_of_a_batch_are_the_scalar_runs(target, replicas, slots):
+    """Law 73: what stands beside a fleet does not change the load that it may carry, to the last bit."""
+    owned, service = np.array(replicas, float), np.full(len(replicas), 2.0)
+    batch = load_for(target, owned, slots, service)
+
+    for row, count in enumerate(owned):
+        assert batch[row] == load_for(target, np.array([count]), slots, service[:1])[0]
 
 
 def test_textbook_figures():

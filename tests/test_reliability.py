@@ -75,6 +75,15 @@ def test_a_thousand_servers_leave_no_float_behind():
     spares = spares_for(np.array([20_000.0]), np.array([0.95]), np.array([0.99]))
 
     assert 1_053 < spares[0] < 1_200
+    assert 0.99 <= enough_probability(20_000, spares, 0.95)[0] < 0.9905
+
+
+def test_an_availability_beyond_the_digits_of_a_float_ends():
+    """Where rounding errors keep a sum below what is asked for, the spares that add nothing are the last."""
+    spares = spares_for(np.array([50_000.0]), np.array([0.9]), np.array([0.9999999999999998]))
+
+    assert 5_556 < spares[0] < 7_000
+    assert np.isclose(enough_probability(50_000, spares, 0.9), 1.0, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize(

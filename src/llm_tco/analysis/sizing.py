@@ -13,9 +13,10 @@ import attrs
 import numpy as np
 
 from llm_tco._fields import FloatArray
-from llm_tco.analysis.compare import Comparison
+from llm_tco.analysis.compare import Comparison, Option
 from llm_tco.catalog.catalog import Catalog
 from llm_tco.catalog.models import Throughput
+from llm_tco.components.base import Component
 from llm_tco.components.power import Power, states_of
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError, LlmTcoError
@@ -79,8 +80,8 @@ class Step:
     """A volume at which a fleet changes.
 
     Attributes:
-        requests_per_month: The least requests a month, in the busiest month of the fleet, at which it does.
-        servers: Servers that it takes; None where the fleet is full instead, and more goes unserved.
+        requests_per_month: The least requests a month of the users, in their busiest month, at which it does.
+        servers: Servers that it takes; None where the fleet is full instead, and more goes elsewhere or unserved.
     """
 
     requests_per_month: int
@@ -150,12 +151,13 @@ def fleet_sizes(comparison: Comparison, catalog: Catalog) -> tuple[FleetSize, ..
     """
     found = []
     for name in comparison:
-        ledger = comparison[name].ledger
+        option = comparison[name]
+        ledger = option.ledger
         fleets = [(fleet, load) for fleet, load in ledger.loads.items() if isinstance(fleet, Fleet)]
         for fleet, load in sorted(fleets, key=lambda pair: pair[0].name):
             of_option = np.broadcast_to(ledger.unserved, (*ledger.unserved.shape[:-1], ledger.timeline.size))
             short = of_option[..., load.offset : load.offset + load.demand.timeline.size]
-            found.append(_size(name, fleet.size(load.demand), short, catalog))
+            found.append(_size(option, fleet.size(load.demand), short, catalog))
     return tuple(found)
 
 
@@ -172,11 +174,11 @@ def _needed(plan: FleetPlan, unserved: FloatArray) -> FloatArray:
     return np.where((unserved <= 0) & fleet.limited, np.minimum(plan.replicas, whole), plan.replicas)
 
 
-def _size(option: str, plan: FleetPlan, short: FloatArray, catalog: Catalog) -> FleetSize:
+def _size(option: Option, plan: FleetPlan, short: FloatArray, catalog: Catalog) -> FleetSize:
     """Read the size of a fleet from its plan.
 
     Args:
-        option: Name of the option.
+        option: The option.
         plan: The plan.
         short: Requests that the whole option leaves unserved in the months of the plan.
         catalog: Where GPUs and models are looked up.
@@ -200,7 +202,7 @@ def _size(option: str, plan: FleetPlan, short: FloatArray, catalog: Catalog) -> 
     except InvalidValueError as error:
         why = str(error)
     return FleetSize(
-        option=option,
+        option=option.name,
         fleet=fleet.name,
         server=fleet.server.key,
         requests=months(plan.demand.requests),
@@ -213,7 +215,7 @@ def _size(option: str, plan: FleetPlan, short: FloatArray, catalog: Catalog) -> 
         peak_kw=peak_kw,
         power_note=why,
         models=tuple(_models(fleet, plan.demand, catalog)),
-        steps=next_steps(fleet, plan.demand),
+        steps=next_steps(fleet, option.demand, behind=None if plan.demand.same_as(option.demand) else option.component),
         notes=tuple(state.note for state in plan.limits),
     )
 
@@ -314,14 +316,18 @@ def _by_memory(words: dict[str, Any], throughput: Throughput, catalog: Catalog, 
     )
 
 
-def next_steps(fleet: Fleet, demand: Demand, *, count: int = STEPS) -> tuple[Step, ...]:
+def next_steps(
+    fleet: Fleet, demand: Demand, *, behind: Component | None = None, count: int = STEPS
+) -> tuple[Step, ...]:
     """Find the next volumes at which a fleet needs a server more, or at which a limited one is full.
 
     The whole demand is scaled; a volume is that of its busiest month, in whole requests.
 
     Args:
         fleet: The fleet.
-        demand: The demand that it carries now.
+        demand: What the users ask for.
+        behind: What hands the fleet its part of that, such as a router or a cache; without
+            it the fleet carries all.
         count: Steps to look for.
 
     Returns:
@@ -332,12 +338,13 @@ def next_steps(fleet: Fleet, demand: Demand, *, count: int = STEPS) -> tuple[Ste
         return ()
 
     def at(requests: FloatArray) -> FleetPlan:
-        return fleet.size(demand.scaled(requests / now))
+        scaled = demand.scaled(requests / now)
+        return fleet.size(scaled if behind is None else behind.cost(scaled).loads[fleet].demand)
 
     if fleet.limited:
-        reached = _least(lambda requests: np.asarray((at(requests).unserved > 0).any(axis=-1)), 1.0, np.ones(1))
+        reached = _least(lambda requests: _full(at(requests)), now, np.ones(1))
         return tuple(Step(requests_per_month=int(one), servers=None) for one in reached if np.isfinite(one))
-    wanted = float(np.max(fleet.size(demand).active[..., 1:])) + np.arange(1.0, count + 1.0)
+    wanted = float(np.max(at(np.full(1, now)).active[..., 1:])) + np.arange(1.0, count + 1.0)
     reached = _least(
         lambda requests: np.asarray(at(requests).active[..., 1:].max(axis=-1) >= wanted), now, np.ones(count)
     )
@@ -346,6 +353,14 @@ def next_steps(fleet: Fleet, demand: Demand, *, count: int = STEPS) -> tuple[Ste
         for one, servers in zip(reached, wanted, strict=True)
         if np.isfinite(one)
     )
+
+
+def _full(plan: FleetPlan) -> BoolArray:
+    """Say whether a limited fleet leaves something over: unserved, or to what stands behind it."""
+    load = plan.demand.load
+    filled = plan.offered * load.peak >= plan.room * (1.0 - _ROUNDING)
+    handed_on = (load.high < load.shape.peak) & filled & (plan.offered > 0)
+    return np.asarray(((plan.unserved > 0) | handed_on)[..., 1:].any(axis=-1))
 
 
 def _least(holds: Callable[[FloatArray], BoolArray], start: float, shape: FloatArray) -> FloatArray:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import attrs
 import numpy as np
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
 from llm_tco._fields import FloatArray
@@ -17,6 +19,8 @@ from llm_tco.serving.candidates import Candidate
 from llm_tco.serving.selection import Choice, Offer
 
 _GB: Final = 1e9
+_WIDE: Final = 110
+"""Letters of a line in which every column of figures has room."""
 _SHOWN: Final = 3
 """Offers and reasons of a task that a terminal shows; JSON holds all of them."""
 
@@ -76,20 +80,19 @@ def render_sizes(title: str, sizes: Sequence[FleetSize]) -> RenderableType:
             "kwh": None if size.kwh is None else f"{float(size.kwh.mean()):,.0f}",
             "peak_kw": None if size.peak_kw is None else f"{size.peak_kw:,.2f}",
             "unserved": f"{size.unserved_share:.2%}" if size.unserved.any() else "none",
-            "next": _next(size),
         }
         for size in sizes
     ]
     headings = {
         "fleet": "fleet", "replicas": "replicas", "servers": "servers", "busy": "busy", "kwh": "kWh a month",
-        "peak_kw": "peak kW", "unserved": "unserved", "next": "next at requests a month",
+        "peak_kw": "peak kW", "unserved": "unserved",
     }  # fmt: skip
     models = [
         {
-            "fleet": f"{size.option}: {size.fleet}" + (f" ({model.tag})" if model.tag else ""),
+            "fleet": _of(size, model),
             "model": f"{model.model} {model.quantisation} on {model.gpus} × {model.gpu}",
             "rate": "estimated" if model.estimate else "measured or stated",
-            "state": model.state if not model.note else f"{model.state}; {model.note}",
+            "state": model.state,
             "memory": None if model.weights_bytes is None else f"{(model.weights_bytes + (model.cache_bytes or 0)) / _GB:,.1f}",
             "left": None if model.left_bytes is None else f"{model.left_bytes / _GB:,.1f}",
             "batch": model.batch,
@@ -103,16 +106,59 @@ def render_sizes(title: str, sizes: Sequence[FleetSize]) -> RenderableType:
         "fleet": "fleet", "model": "model", "rate": "throughput", "memory": "GB", "left": "GB left",
         "batch": "at once", "ttft": "TTFT s", "tpot": "TPOT ms", "state": "state",
     }  # fmt: skip
-    notes = [Text(f"{size.option}: {size.fleet}: {note}") for size in sizes for note in size.notes]
-    notes += [Text(f"{size.option}: {size.fleet}: no power: {size.power_note}") for size in sizes if size.power_note]
     if not sizes:
         return Text("No option has a fleet: nothing to size.")
-    return Group(
-        Listing(title=f"{title}: what the fleets need", rows=rows, columns=headings).table(),
-        Text(""),
-        Listing(title="On one replica, at mean lengths (times are estimates)", rows=models, columns=columns).table(),
-        *notes,
+    fleets = Listing(
+        title=f"{title}: what the fleets need", rows=rows, columns=headings, spare=("peak_kw", "replicas", "kwh")
     )
+    replicas = Listing(title="On one replica, at mean lengths (times are estimates)", rows=models, columns=columns)
+    return Group(
+        fleets.table(),
+        *map(Text, _remarks(sizes)),
+        Text(""),
+        _Wrapped(replicas, ("rate", "left", "ttft")),
+        *map(Text, _notes(sizes)),
+    )
+
+
+@attrs.frozen
+class _Wrapped:
+    """A table whose long words wrap, and that leaves columns out only where its figures would wrap as well."""
+
+    listing: Listing
+    spare: tuple[str, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield attrs.evolve(self.listing, spare=self.spare if options.max_width < _WIDE else ()).table()
+
+
+def _remarks(sizes: Sequence[FleetSize]) -> Iterator[str]:
+    """Say when each fleet changes next, and what a reader must know of it."""
+    for size in sizes:
+        name = f"{size.option}: {size.fleet}"
+        grown = [f"{step.requests_per_month:,} ({step.servers})" for step in size.steps if step.servers is not None]
+        if grown:
+            yield f"{name}: the next server at {', '.join(grown)} requests a month"
+        yield from (
+            f"{name}: full from {step.requests_per_month:,} requests a month on"
+            for step in size.steps
+            if step.servers is None
+        )
+        yield from (f"{name}: {note}" for note in size.notes)
+        if size.power_note:
+            yield f"{name}: no power: {size.power_note}"
+
+
+def _notes(sizes: Sequence[FleetSize]) -> Iterator[str]:
+    """Say why a replica stands as it does."""
+    for size in sizes:
+        for model in size.models:
+            if model.note:
+                yield f"{_of(size, model)}: {model.state}; {model.note}"
+
+
+def _of(size: FleetSize, model: ReplicaState) -> str:
+    return f"{size.option}: {size.fleet}" + (f" ({model.tag})" if model.tag else "")
 
 
 def _span(amounts: FloatArray) -> str:
@@ -120,12 +166,6 @@ def _span(amounts: FloatArray) -> str:
     if first == last == peak:
         return first
     return f"{first} to {last}" + ("" if peak in (first, last) else f", peak {peak}")
-
-
-def _next(size: FleetSize) -> str:
-    return ", ".join(
-        f"{step.requests_per_month:,}: {'full' if step.servers is None else step.servers}" for step in size.steps
-    )
 
 
 def choice_document(title: str, choices: Sequence[Choice]) -> dict[str, Any]:
@@ -147,6 +187,7 @@ def choice_document(title: str, choices: Sequence[Choice]) -> dict[str, Any]:
             }
             for choice in choices
         ],
+        "notes": choice_notes(choices),
     }
 
 
@@ -169,6 +210,27 @@ def _offer(offer: Offer) -> dict[str, Any]:
     return {**_words(offer.candidate), **{name: getattr(offer, name) for name in names}}
 
 
+def choice_notes(choices: Sequence[Choice]) -> list[str]:
+    """Say what the cheapest of each task cost together, and of which machine they take more than there are."""
+    best = [choice.best for choice in choices if choice.best is not None]
+    notes = []
+    if len(best) == len(choices) > 1:
+        together = f"{sum(offer.cost_per_month for offer in best):,.0f} {choices[0].currency}"
+        notes.append(
+            f"Each task has machines of its own; the cheapest of each cost {together} a month together. Tasks that "
+            "could share machines are not put together."
+        )
+    taken, machines = Counter[str](), {offer.candidate.hardware.name: offer.candidate.hardware for offer in best}
+    for offer in best:
+        taken[offer.candidate.hardware.name] += offer.servers
+    notes += [
+        f"The cheapest of each take {taken[name]} servers of {name!r} together, more than the {machine.at_hand} at hand."
+        for name, machine in machines.items()
+        if machine.at_hand is not None and taken[name] > machine.at_hand
+    ]
+    return notes
+
+
 def render_choices(title: str, choices: Sequence[Choice]) -> RenderableType:
     """Lay choices out for a terminal: the cheapest of each task, and why the rest was refused."""
     offers = [_row(choice, offer) for choice in choices for offer in choice.offers[:_SHOWN]]
@@ -183,8 +245,12 @@ def render_choices(title: str, choices: Sequence[Choice]) -> RenderableType:
             reasons.append({"task": choice.task.name, "reason": kind, "refused": count, "such as": said})
     currency = choices[0].currency if choices else ""
     tables: list[RenderableType] = [
-        Listing(title=f"{title}: the cheapest first, {currency} a month", rows=offers, columns=_OFFERS).table()
+        _Wrapped(
+            Listing(title=f"{title}: the cheapest first, {currency} a month", rows=offers, columns=_OFFERS),
+            ("basis", "ttft", "batch"),
+        )
     ]
+    tables += map(Text, choice_notes(choices))
     if reasons:
         heads = {"task": "task", "reason": "reason", "refused": "refused", "such as": "such as"}
         tables += [Text(""), Listing(title="Refused", rows=reasons, columns=heads).table()]

@@ -40,7 +40,9 @@ class Site:
 
     def __attrs_post_init__(self) -> None:
         if self.servers_per_rack is None and self.power_budget_w is None:
-            raise InvalidValueError("site", "states nothing; give servers_per_rack, power_budget_w or both")
+            raise InvalidValueError(
+                "servers_per_rack", "and power_budget_w are both missing; give one of them, or both"
+            )
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -330,18 +330,7 @@ def estimate_throughput(
         efficiency=efficiency,
     )
     found = group.rates(input_tokens, output_tokens, concurrency)
-    length = np.asarray(float(input_tokens) + float(output_tokens))
-    if found.too_long.any():
-        raise InfeasibleError(
-            f"{model.key} takes at most {model.context_tokens} tokens, and a request has {float(length):g}. "
-            "Shorten the requests, or take a model with a longer context."
-        )
-    if not found.fits.all():
-        missing = float((group.columns.cache_bytes(length) - found.room_bytes).max()) / 1e9
-        raise InfeasibleError(
-            f"{model.key} in {group.forms[0].name} with one request of {float(length):g} tokens does not fit on "
-            f"{gpus} × {gpu.key}: {missing:.1f} GB are missing. Take more GPUs or fewer bits."
-        )
+    _refuse_unfit(group, found, float(input_tokens) + float(output_tokens))
     (batch,), (rate_in,), (rate_out,) = found.batch, found.input_tokens_per_s, found.output_tokens_per_s
     return Throughput(
         gpu=gpu.key,
@@ -365,6 +354,26 @@ def estimate_throughput(
             note="A sum of terms from the data sheet and constants of the class; see the documentation of estimates.",
         ),
     )
+
+
+def _refuse_unfit(group: Group, found: Rates, length: float) -> None:
+    """Refuse a single candidate that does not take one request of a length.
+
+    Raises:
+        InfeasibleError: See above.
+    """
+    gpu, model, form = group.gpu[0], group.model[0], group.forms[0]
+    if found.too_long.any():
+        raise InfeasibleError(
+            f"{model.key} takes at most {model.context_tokens} tokens, and a request has {length:g}. "
+            "Shorten the requests, or take a model with a longer context."
+        )
+    if not found.fits.all():
+        missing = float((group.columns.cache_bytes(np.asarray(length)) - found.room_bytes).max()) / 1e9
+        raise InfeasibleError(
+            f"{model.key} in {form.name} with one request of {length:g} tokens does not fit on "
+            f"{group.gpus[0]:g} × {gpu.key}: {missing:.1f} GB are missing. Take more GPUs or fewer bits."
+        )
 
 
 @attrs.frozen(kw_only=True)

@@ -8,7 +8,7 @@ is carried to the point that is asked for. At a measured point the measurement i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -97,6 +97,27 @@ def _measured_rates(records: Iterable[Throughput], concurrency: float | None) ->
     return found
 
 
+def _corrections(
+    rates: Mapping[_Point, float], estimated: Callable[[float, float], Throughput], asked: _Point, reach: float
+) -> Iterator[tuple[float, float]]:
+    """Give the weight and the logarithm of measured over estimated of each measurement within reach.
+
+    Args:
+        rates: Generated tokens a second, as measured, by the lengths of the requests.
+        estimated: Gives the estimate for lengths.
+        asked: The lengths that are asked for.
+        reach: Factor of length up to which a measurement counts.
+    """
+    for (prompt, answer), rate in rates.items():
+        away = max(abs(np.log((prompt + 1) / (asked[0] + 1))), abs(np.log(answer / asked[1])))
+        if away <= np.log(reach):
+            # A hundredth keeps the weight finite where the lengths are those that are asked for.
+            yield (
+                float(1 / (away + 0.01) ** 2),
+                float(np.log(rate / float(estimated(prompt, answer).generated_per_s(prompt, answer)))),
+            )
+
+
 def throughput_at(
     records: Iterable[Throughput],
     gpu: Gpu,
@@ -154,21 +175,17 @@ def throughput_at(
         )
 
     asked = estimated(input_tokens, output_tokens)
-    weights, corrections = [], []
-    for (prompt, answer), rate in _measured_rates(known, concurrency).items():
-        away = max(abs(np.log((prompt + 1) / (input_tokens + 1))), abs(np.log(answer / output_tokens)))
-        if away <= np.log(reach):
-            # A hundredth keeps the weight finite where the lengths are those that are asked for.
-            weights.append(1 / (away + 0.01) ** 2)
-            corrections.append(np.log(rate / float(estimated(prompt, answer).generated_per_s(prompt, answer))))
-    if not weights:
+    corrections = list(
+        _corrections(_measured_rates(known, concurrency), estimated, (input_tokens, output_tokens), reach)
+    )
+    if not corrections:
         return asked
-    factor = float(np.exp(np.average(corrections, weights=weights)))
+    factor = float(np.exp(np.average([one for _, one in corrections], weights=[weight for weight, _ in corrections])))
     assert asked.input_tokens_per_s is not None
     assert asked.output_tokens_per_s is not None
     return attrs.evolve(
         asked,
         input_tokens_per_s=asked.input_tokens_per_s * factor,
         output_tokens_per_s=asked.output_tokens_per_s * factor,
-        conditions=f"{asked.conditions}, corrected by {len(weights)} measurements",
+        conditions=f"{asked.conditions}, corrected by {len(corrections)} measurements",
     )

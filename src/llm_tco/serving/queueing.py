@@ -5,27 +5,37 @@ servers of one queue, so that a request waits only while none is free. The load 
 number of busy slots, in Erlangs.
 
 Sources: A. K. Erlang, Solution of some problems in the theory of probabilities of
-significance in automatic telephone exchanges, 1917 (M/M/c); A. O. Allen, Probability,
-Statistics, and Queueing Theory, 2nd edition, 1990 (the Allen–Cunneen approximation).
+significance in automatic telephone exchanges, 1917 (M/M/c); D. L. Jagerman, Some properties
+of the Erlang loss function, Bell System Technical Journal 53, 1974 (its integral); A. O. Allen,
+Probability, Statistics, and Queueing Theory, 2nd edition, 1990 (the Allen–Cunneen approximation).
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
-from llm_tco._fields import FloatArray, Number, column, number
+from llm_tco._fields import MAX_WHOLE, FloatArray, Number, column, number
 from llm_tco.errors import InvalidValueError
+from llm_tco.finance.discounting import over_time
 
-BoolArray = npt.NDArray[np.bool_]
 _MANY: Final = 64
 """Slots from which an empty M/M/c queue is as likely as an empty M/M/∞ one, to 1e-13."""
-_HALVINGS: Final = 48
-_TERMS: Final = 64
-_NEGLIGIBLE: Final = 1e-20
+_NODES: Final = 64
+"""Nodes of the Gauss–Legendre rule: with them Erlang's formula is right to 1e-11 from one slot to a billion."""
+_NEGLIGIBLE: Final = 36.0
+"""An integrand below exp(−36) of its peak adds nothing to a float."""
+_FULL: Final = 33.0
+"""Logarithm of busy over free slots from which on a fleet counts as full."""
+_EMPTY: Final = -600.0
+"""The same logarithm below which nothing is searched for: one busy slot in 1e260."""
+_CLOSE: Final = 1e-7
+"""A step of Newton's method that is as short leaves an error of about its square."""
+_ROUNDS: Final = 60
+"""Steps after which a search ends: halvings alone would have reached the last digit."""
 _DIGITS: Final = 9
 
 
@@ -59,24 +69,115 @@ class WaitTarget:
         """(arrival_cv² + service_cv²) / 2, shape `(..., 1)`: 1 for M/M/c."""
         return (column(self.arrival_cv) ** 2 + column(self.service_cv) ** 2) / 2.0
 
-    def met(self, waiting: FloatArray, slots: FloatArray, load: FloatArray, service_s: FloatArray) -> BoolArray:
-        """Say where a probability of waiting keeps the target; see `mean_wait_s` for the arguments."""
-        limit, scale = column(self.max_wait_s), service_s * self.variability
-        free = slots - load
+    def excess(self, slots: FloatArray, load: FloatArray, service_s: FloatArray) -> Excess:
+        """Say how far a wait is above the target.
+
+        Args:
+            slots: Slots c.
+            load: Busy slots a on average, above 0 and below the slots. [Erlang]
+            service_s: Time for which a request keeps a slot. [s]
+        """
+        free, limit, scale = slots - load, column(self.max_wait_s), service_s * self.variability
+        waiting = _waiting(slots, load)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             if self.percentile is None:
-                kept = waiting * scale <= limit * free
+                over, relief = np.log(scale / limit) - np.log(free), 1.0 / free
             else:
-                decay = np.where(scale > 0, np.exp(-limit * free / np.where(scale > 0, scale, 1.0)), 0.0)
-                kept = waiting * decay <= 1.0 - column(self.percentile)
-        return np.asarray(kept & (free > 0))
+                relief = np.where(scale > 0, limit / scale, 0.0)
+                over = np.where(scale > 0, -relief * free - np.log1p(-column(self.percentile)), -np.inf)
+        return Excess(value=waiting.value + over, by_load=waiting.by_load + relief, by_slots=waiting.by_slots - relief)
+
+    def free_slots(self, slots: FloatArray, service_s: FloatArray) -> FloatArray:
+        """Guess how many slots must be free on average, as the start of a search.
+
+        If everybody waited, the decay of the waits alone would say it; where few wait, it is
+        some multiple of the square root of the slots (S. Halfin, W. Whitt, Heavy-traffic
+        limits for queues with many exponential servers, Operations Research 29, 1981).
+        """
+        longer = np.asarray(1.0 if self.percentile is None else -np.log1p(-column(self.percentile)))
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            decay = longer * service_s * self.variability / column(self.max_wait_s)
+        return np.asarray(np.fmin(decay, np.sqrt(2.0 * longer * slots)))
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Excess:
+    """The logarithm of a figure of a queue over its limit, and its derivatives.
+
+    Attributes:
+        value: The logarithm; not above 0 where the limit is kept.
+        by_load: Its derivative with respect to the load.
+        by_slots: Its derivative with respect to the slots.
+    """
+
+    value: FloatArray
+    by_load: FloatArray
+    by_slots: FloatArray
+
+
+@functools.cache
+def _rule() -> tuple[FloatArray, FloatArray]:
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    return nodes, weights
+
+
+def _unblocked(slots: FloatArray, load: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Give log(1/B) of the blocking probability B of an M/M/c/c queue, and its derivative by the slots.
+
+    1/B = a·∫ exp((c + 1)·w − a·(e^w − 1)) dw over w ≥ 0, which is the integral of Fortet
+    (Jagerman, 1974, theorem 3) with t = e^w − 1. Its integrand has one peak, at e^w = (c + 1)/a. A rule of fixed nodes sums it
+    about the peak, as far as it counts, so that a million slots take no longer than one. The
+    derivative is the mean of w under the integrand.
+
+    Args:
+        slots: Slots c.
+        load: Busy slots a on average, above 0 and below the slots. [Erlang]
+    """
+    power = slots + 1.0
+    above, small = power - load, _NEGLIGIBLE / power
+    with np.errstate(over="ignore"):
+        peak = np.log1p(above / load)
+    left = small / 2.0 + np.sqrt(small * (small / 4.0 + 2.0))  # as e^−x − 1 + x is at least x²/(2 + x)
+    right = np.sqrt(2.0 * small)  # as e^x − 1 − x is at least x²/2
+    for _ in range(3):
+        right = right - (np.expm1(right) - right - small) / np.expm1(right)
+    low = -np.minimum(peak, left)
+    half = (right - low) / 2.0
+    nodes, weights = _rule()
+    place = (low + half)[..., None] + half[..., None] * nodes
+    heights = np.exp((place - np.expm1(place)) * power[..., None])
+    total = over_time(heights, weights)
+    log_height = power * peak - above + np.log(load)
+    return log_height + np.log(half * total), peak + over_time(heights * place, weights) / total
+
+
+def _waiting(slots: FloatArray, load: FloatArray) -> Excess:
+    """Give the logarithm of the probability C that a request must wait.
+
+    C follows from the blocking probability as in `erlang_c`: 1/C = ρ + (1 − ρ)/B, in which
+    nothing cancels.
+
+    Args:
+        slots: Slots c.
+        load: Busy slots a on average, above 0 and below the slots. [Erlang]
+    """
+    slots, load = np.broadcast_arrays(slots, load)
+    unblocked, by_slots = _unblocked(slots, load)
+    blocked, used, free = np.exp(-unblocked), load / slots, (slots - load) / slots
+    with np.errstate(over="ignore"):
+        by_load = 1.0 - slots / load - blocked
+    whole = used * blocked + free
+    return Excess(
+        value=-(unblocked + np.log(whole)),
+        by_load=((1.0 - blocked) / slots - free * by_load) / whole,
+        by_slots=-(used * (1.0 - blocked) / slots + free * by_slots) / whole,
+    )
 
 
 def erlang_c(slots: FloatArray, load: FloatArray) -> FloatArray:
     """Give the probability that a request must wait in an M/M/c queue.
 
-    C = c·B / (c − a·(1 − B)) with the blocking probability 1/B = Σ_j c·(c − 1)···(c − j + 1) / a^j,
-    a sum of some multiples of √c terms, which is exact for any number of slots.
+    C = c·B / (c − a·(1 − B)) with the probability B that all slots are busy where nobody waits.
 
     Args:
         slots: Slots c, whole numbers of at least 1.
@@ -87,17 +188,8 @@ def erlang_c(slots: FloatArray, load: FloatArray) -> FloatArray:
     """
     slots, load = np.broadcast_arrays(np.asarray(slots, float), np.asarray(load, float))
     within = (load > 0) & (load < slots)
-    count, busy = np.where(within, slots, 1.0)[..., None], np.where(within, load, 0.5)[..., None]
-    total, term, first = np.ones(count.shape), np.ones(count.shape), 0.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        # A term that overflows stands for a probability of 0, so that its sum is done as well.
-        while ((term > total * _NEGLIGIBLE) & np.isfinite(total)).any():
-            left = count - first - np.arange(_TERMS)
-            terms = np.where(left > 0, term * np.cumprod(np.maximum(left, 0.0) / busy, axis=-1), 0.0)
-            total, term, first = total + terms.sum(axis=-1, keepdims=True), terms[..., -1:], first + _TERMS
-    blocked = 1.0 / total[..., 0]
-    waiting = slots * blocked / np.where(within, slots - load * (1.0 - blocked), 1.0)
-    return np.where(within, waiting, (load > 0).astype(np.float64))
+    waiting = _waiting(np.where(within, slots, 1.0), np.where(within, load, 0.5)).value
+    return np.where(within, np.minimum(np.exp(waiting), 1.0), (load > 0).astype(np.float64))
 
 
 def mean_wait_s(
@@ -177,9 +269,10 @@ def idle_probability(slots: int, utilisation: FloatArray) -> FloatArray:
     if slots > _MANY:
         return np.where(ratio < 1.0, np.exp(-load), 0.0)
     with np.errstate(divide="ignore"):
-        inner = np.where(ratio < 1.0, 1.0 / np.where(ratio < 1.0, 1.0 - ratio, 1.0), np.inf)
+        inner = 1.0 / (1.0 - ratio)
     for count in range(slots, 0, -1):
-        inner = 1.0 + np.where(load > 0, load / count * inner, 0.0)
+        inner *= load / count
+        inner += 1.0
     return np.asarray(1.0 / inner)
 
 
@@ -199,22 +292,22 @@ def replicas_for(
         Whole numbers, of the same shape; the least ones where nothing is busy.
     """
     load = np.asarray(busy * slots, float)
-    low = np.maximum(np.floor(busy), least - 1.0)  # too few, or fewer than are needed anyhow
-    high, step = low + 1.0, 1.0
-    while not (kept := _kept(target, high, slots, load, service_s)).all():
-        low, step = np.where(kept, low, high), 2.0 * step
-        high = np.where(kept, high, high + step)
+    asked = (load > 0) & (load < MAX_WHOLE)  # without load, or beyond what can be counted, any number does
+    load, service_s = np.where(asked, load, 0.5), np.where(asked, service_s, 0.0)
+    low = np.where(asked, np.maximum(np.floor(busy), least - 1.0), 0.0)  # too few, or fewer than are needed anyhow
+    guess = np.ceil((load + target.free_slots(load, service_s)) / slots)
+    trial = np.where(asked, np.maximum(guess, low + 1.0), 1.0)
+    low, high = np.broadcast_to(low, trial.shape), np.full(trial.shape, np.inf)
     while (apart := high - low > 1.0).any():
-        middle = np.where(apart, np.floor((low + high) / 2.0), high)
-        kept = _kept(target, middle, slots, load, service_s)
-        low, high = np.where(apart & ~kept, middle, low), np.where(apart & kept, middle, high)
-    return np.where(load > 0, high, least)
-
-
-def _kept(target: WaitTarget, replicas: FloatArray, slots: int, load: FloatArray, service_s: FloatArray) -> BoolArray:
-    """Say where so many replicas keep a wait; without load, or beyond what can be counted, any do."""
-    count = np.maximum(replicas * slots, 1.0)
-    return target.met(erlang_c(count, load), count, load, service_s) | (load <= 0) | ~np.isfinite(load)
+        excess = target.excess(np.maximum(trial * slots, np.nextafter(load, np.inf)), load, service_s)
+        kept = excess.value <= 0
+        low, high = np.where(apart & ~kept, trial, low), np.where(apart & kept, trial, high)
+        with np.errstate(invalid="ignore"):
+            newton = np.ceil(trial - excess.value / (excess.by_slots * slots))
+        halved = np.where(np.isfinite(high), np.floor((low + high) / 2.0), 2.0 * trial)
+        inside = (newton >= low) & (newton <= high) & np.isfinite(newton)
+        trial = np.clip(np.where(inside, newton, halved), low + 1.0, np.maximum(high - 1.0, low + 1.0))
+    return np.where(asked, high, least)
 
 
 def load_for(target: WaitTarget, replicas: FloatArray, slots: int, service_s: FloatArray) -> FloatArray:
@@ -235,11 +328,35 @@ def load_for(target: WaitTarget, replicas: FloatArray, slots: int, service_s: Fl
     cases, place = (
         (np.stack(pair), None) if varied else np.unique(np.reshape(pair, (2, -1)), axis=1, return_inverse=True)
     )
-    count = cases[0] * slots
-    low, high = np.zeros(count.shape), count
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2.0
-        kept = target.met(erlang_c(np.maximum(count, 1.0), middle), count, middle, cases[1])
-        low, high = np.where(kept, middle, low), np.where(kept, high, middle)
-    busy = low / slots
+    count, service = cases[0] * slots, cases[1]
+    some = np.where(count > 0, count, 1.0)
+    busy = _full_to(target, some, service) * count / slots
     return busy if place is None else np.reshape(busy[np.ravel(place)], pair[0].shape)
+
+
+def _full_to(target: WaitTarget, count: FloatArray, service_s: FloatArray) -> FloatArray:
+    """Find the share of the slots that may be busy on average so that a wait is kept.
+
+    Newton's method in the logarithm of busy over free slots, in which a wait is nearly
+    straight; a step that leaves what is left of the interval is replaced by its middle.
+    """
+    free = np.clip(target.free_slots(count, service_s), count * np.exp(-_FULL), 0.9 * count)
+    trial = np.log((count - free) / free)
+    low, high = np.full(trial.shape, -np.inf), np.full(trial.shape, np.inf)
+    done = np.zeros(trial.shape, dtype=bool)
+    for _ in range(_ROUNDS):
+        used, unused = 1.0 / (1.0 + np.exp(-trial)), 1.0 / (1.0 + np.exp(trial))
+        excess = target.excess(count, count * used, service_s)
+        kept = excess.value <= 0
+        low, high = np.where(kept, np.maximum(low, trial), low), np.where(kept, high, np.minimum(high, trial))
+        with np.errstate(invalid="ignore"):
+            step = excess.value / (excess.by_load * count * used * unused)
+            middle = np.where(np.isfinite(low), np.where(np.isfinite(high), (low + high) / 2.0, low + 2.0), high - 2.0)
+        newton, close = np.clip(trial - step, _EMPTY, _FULL), np.abs(step) <= _CLOSE
+        following = np.where(close | ((newton > low) & (newton < high)), newton, np.clip(middle, _EMPTY, _FULL))
+        done |= low >= _FULL
+        trial = np.where(done, trial, following)
+        done |= close
+        if done.all():
+            break
+    return 1.0 / (1.0 + np.exp(-trial))

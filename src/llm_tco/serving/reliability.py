@@ -7,15 +7,23 @@ availability, IEC 60050-192:2015, 192-08-05).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 import attrs
 import numpy as np
+import numpy.typing as npt
 
 from llm_tco._fields import FloatArray, Number, number
 from llm_tco.errors import InvalidValueError
 from llm_tco.units import HOURS_PER_YEAR, SECONDS_PER_HOUR
 
+BoolArray = npt.NDArray[np.bool_]
 _DAYS_PER_YEAR = HOURS_PER_YEAR / 24.0
 _MINUTES_PER_HOUR = 60.0
+_BLOCK: Final = 64
+_NEGLIGIBLE: Final = -42.0
+"""Logarithm of a probability that a sum of them, near 1, no longer holds."""
 
 
 @attrs.frozen(kw_only=True)
@@ -120,12 +128,35 @@ def enough_probability(needed: FloatArray, spares: FloatArray, of_one: FloatArra
         The probability, of the shape to which the three broadcast.
     """
     needed, spares, of_one = np.broadcast_arrays(*(np.asarray(value, float) for value in (needed, spares, of_one)))
-    term = of_one**needed
-    total = term
-    for count in range(1, int(np.max(spares, initial=0.0)) + 1):
-        term = term * (needed + count - 1.0) / count * (1.0 - of_one)
-        total = np.where(count <= spares, total + term, total)
-    return np.minimum(total, 1.0)
+    enough = np.ones(needed.shape)
+    for first, sums, _ in _probabilities(needed, of_one):
+        place = np.clip(spares - first, 0.0, _BLOCK - 1.0).astype(int)[..., None]
+        enough = np.where(spares >= first, np.take_along_axis(sums, place, axis=-1)[..., 0], enough)
+        if first + _BLOCK > np.max(spares, initial=0.0):
+            break
+    return np.minimum(enough, 1.0)
+
+
+def _probabilities(needed: FloatArray, of_one: FloatArray) -> Iterator[tuple[int, FloatArray, BoolArray]]:
+    """Give the probabilities that enough servers are up with 0, 1, 2, … spare ones, by blocks.
+
+    In logarithms, because A^n leaves the range of floats for thousands of servers.
+
+    Yields:
+        The first number of spares of the block; the probabilities, the last axis being the
+        spares; and where one spare more adds nothing to them.
+    """
+    with np.errstate(divide="ignore"):
+        down = np.log(1.0 - of_one)[..., None]
+    term, total, first = (needed * np.log(of_one))[..., None], np.zeros((*needed.shape, 1)), 0
+    while True:
+        count = first + np.arange(float(_BLOCK))
+        growth = np.log(np.maximum(needed[..., None] + count - 1.0, 1.0) / np.maximum(count, 1.0)) + down
+        growth[..., :1] = growth[..., :1] if first else 0.0
+        terms = term + np.cumsum(growth, axis=-1)
+        sums = total + np.cumsum(np.exp(terms), axis=-1)
+        yield first, sums, (terms < _NEGLIGIBLE) & (growth < 0)
+        term, total, first = terms[..., -1:], sums[..., -1:], first + _BLOCK
 
 
 def spares_for(needed: FloatArray, of_one: FloatArray, availability: FloatArray) -> FloatArray:
@@ -142,18 +173,13 @@ def spares_for(needed: FloatArray, of_one: FloatArray, availability: FloatArray)
     needed, of_one, wanted = np.broadcast_arrays(
         *(np.asarray(value, float) for value in (needed, of_one, availability))
     )
-    # In logarithms, because A^n leaves the range of floats for thousands of servers.
-    with np.errstate(divide="ignore"):
-        down = np.log(1.0 - of_one)
-    term = needed * np.log(of_one)
-    total, found, count = np.exp(term), np.where(needed > 0, np.inf, 0.0), 0
-    while True:
-        found = np.where(np.isinf(found) & (total >= wanted * (1.0 - 1e-15)), count, found)
+    found = np.where(needed > 0, np.inf, 0.0)
+    for first, sums, spent in _probabilities(needed, of_one):
+        reached = (sums >= wanted[..., None] * (1.0 - 1e-15)) | spent
+        found = np.where(np.isinf(found) & reached.any(axis=-1), first + reached.argmax(axis=-1), found)
         if not np.isinf(found).any():
-            return found
-        count += 1
-        term = term + np.log((np.maximum(needed, 1.0) + count - 1.0) / count) + down
-        total = total + np.exp(term)
+            break
+    return found
 
 
 def outage_minutes(
