@@ -228,6 +228,35 @@ def test_a_write_premium_of_a_quarter_pays_from_the_second_use_on():
     assert np.round(break_even_uses(1.0, 0.1, np.array([1.25, 2.0])), 2).tolist() == [1.28, 2.11]
 
 
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: hit_share_of_ttl(1.0, 0.0), "reuse: must be above 0, got 0"),
+        (lambda: hit_share_of_ttl(-1.0, 1.0), "ttl: must be a number of at least 0, got -1"),
+        (lambda: hit_share_of_ttl([1.0, np.inf], 1.0), "ttl: must be a number of at least 0"),
+        (lambda: uses_of_hit_rate([0.5, 1.0]), "hit_rate: must be below 1, got 1"),
+        (lambda: hit_rate_of_uses(0), "uses: must be above 0, got 0"),
+        (lambda: PromptCache(Stack(), hit_rate=0.5), "prefix_share: must be given, or prefix_tokens instead"),
+        (lambda: PromptCache(Stack(), hit_rate=0.5, prefix_share=0.1, prefix_tokens=9), "must stand alone, without pre"),
+    ],
+)  # fmt: skip
+def test_what_no_cache_can_have_is_refused_by_name(ask, said):
+    """No division by zero: the figure that is out of bounds is named."""
+    with pytest.raises(InvalidValueError) as error:
+        ask()
+
+    assert said in str(error.value)
+
+
+@given(st.floats(0, 1e308), st.floats(1e-308, 1e300), st.booleans())
+def test_a_share_in_time_is_a_share(ttl, reuse, renewed):
+    """Whatever the two times are, and 0 without a time-to-live."""
+    share = float(hit_share_of_ttl(ttl, reuse, renewed=renewed))
+
+    assert 0.0 <= share <= 1.0
+    assert float(hit_share_of_ttl(0.0, reuse, renewed=renewed)) == 0.0
+
+
 @pytest.mark.parametrize(("prices", "field"), [((1, 1, 1.25), "read_price"), ((1, 0.1, 0.1), "write_price")])
 def test_a_prompt_cache_without_a_break_even_is_refused(prices, field):
     """Where hits save nothing, or every hit rate pays, there is no point between."""
@@ -250,30 +279,69 @@ class Seen:
 
 @given(own.workloads(), RATIO, RATIO, st.floats(0, 20_000))
 def test_a_prompt_cache_says_what_is_read_and_written(workload, share, rate, least):
-    """Requests and tokens stay; a prefix is read or written, and a short one neither."""
+    """Requests and tokens stay; a prefix is read by hits and written by misses, and a short one by neither."""
     demand, seen = workload.on(TIMELINE), Seen()
 
     PromptCache(seen, prefix_share=share, hit_rate=rate, min_prefix_tokens=least, ttl="5m").cost(demand)
 
     (found,) = seen.demands
-    before, after = demand.streams[0].lengths, found.streams[0].lengths
-    prefix = share * before.input_tokens
-    assert np.array_equal(found.requests, demand.requests)
-    assert np.array_equal(found.tokens, demand.tokens)
-    assert np.allclose(after.cached_tokens + after.written_tokens, np.where(prefix >= least, prefix, 0.0))
-    assert np.allclose(after.cached_tokens, np.where(prefix >= least, prefix * rate, 0.0))
-    assert after.written_ttl == "5m"
+    prefix = np.where(share * demand.streams[0].lengths.input_tokens >= least, 1, 0) * share
+    prefix = prefix * demand.streams[0].lengths.input_tokens
+    assert np.allclose(found.requests, demand.requests, rtol=1e-12)
+    assert np.allclose(found.tokens, demand.tokens, rtol=1e-12)
+    for stream in found.streams:
+        hit = np.allclose(stream.lengths.cached_tokens, prefix) and stream.lengths.written_ttl is None
+        kinds = (stream.lengths.cached_tokens, stream.lengths.written_tokens)
+        assert np.allclose(stream.requests, demand.requests * (rate if hit else 1 - rate), rtol=1e-9)
+        assert all(
+            np.allclose(one, other) for one, other in zip(kinds, (prefix, 0) if hit else (0, prefix), strict=True)
+        )
+        assert hit or stream.lengths.written_ttl == "5m"
     PromptCache(seen, prefix_share=share, hit_rate=rate, writes_billed_apart=False).cost(demand)
-    assert not seen.demands[1].streams[0].lengths.written_tokens.any()
+    assert not any(stream.lengths.written_tokens.any() for stream in seen.demands[1].streams)
 
 
 def test_a_prefix_in_tokens_is_at_most_the_prompt():
     """A system prompt of 1,200 tokens in prompts of 1,000 and 4,000."""
     demand = Workload(requests_per_month=10, lengths=[[1_000, 1, 1], [4_000, 1, 1]]).on(TIMELINE)
 
-    lengths = PromptCache(Stack(), prefix_tokens=1_200, hit_rate=0.5).applied(demand).streams[0].lengths
+    hits, misses = PromptCache(Stack(), prefix_tokens=1_200, hit_rate=0.5).applied(demand).streams
 
-    assert lengths.cached_tokens.tolist() == [500, 600]
+    assert hits.lengths.cached_tokens.tolist() == misses.lengths.written_tokens.tolist() == [1_000, 1_200]
+
+
+LONGER = own.Tier(above_tokens=300, price="4")
+BENT = {
+    "least charge": {"minimum_per_request": "0.0004"},
+    "graduated": {"input": own.Rate(base="1", tiers=[LONGER], graduated=True)},
+    "cliff": {"input": own.Rate(base="1", tiers=[LONGER])},
+}
+
+
+@pytest.mark.parametrize("bent", BENT)
+@given(own.workloads(), RATIO, RATIO)
+def test_hits_and_misses_are_priced_one_by_one(bent, workload, share, rate):
+    """The bill is that of the requests that all hit and that of those that all miss, however a price bends."""
+    demand = workload.on(TIMELINE)
+    api = ApiUsage(attrs.evolve(prompt_price(), **BENT[bent]))
+
+    some, all_hit, all_miss = (
+        PromptCache(api, prefix_share=share, hit_rate=one, ttl="5m").cost(demand) for one in (rate, 1.0, 0.0)
+    )
+
+    expected = rate * all_hit.amounts("CNY") + (1 - rate) * all_miss.amounts("CNY")
+    assert np.allclose(some.amounts("CNY"), expected, rtol=1e-9, atol=1e-9 * (1 + expected.max()))
+    assert not some.states
+
+
+def test_a_least_charge_holds_for_the_hit_alone():
+    """500 tokens: a miss costs 625 millionths, a hit 50, lifted to a least charge of 300; 400 of 1,000 hit."""
+    api = ApiUsage(attrs.evolve(prompt_price(), minimum_per_request="0.0003"))
+    demand = attrs.evolve(TEAM, requests_per_month=1_000).on(TIMELINE)
+
+    bill = cny(PromptCache(api, prefix_share=1.0, hit_rate=0.4), demand)
+
+    assert np.isclose(bill[1], 600 * 0.000625 + 400 * 0.0003)
 
 
 def test_two_prompt_caches_in_a_row_are_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -126,6 +127,15 @@ def test_every_form_is_written_from_the_command_line(tmp_path):
         assert one == other
         assert one.startswith(beginnings[suffix])
         assert f"Wrote {paths[1]}." in result.output
+
+
+def test_no_more_than_all_answers_are_right():
+    """Room for labels above 100 % has no figure on the axis."""
+    outcomes = Outcomes(models=["a", "b"], quality=[[1, 1]] * 9 + [[0, 1]], cost=[[1, 2]] * 10, currency="USD")
+
+    picture = rendered(frontier_chart(Frontier(outcomes)), ".svg").decode()
+
+    assert max(map(int, re.findall(r">(\d+)%<", picture))) == 100
 
 
 def test_the_picture_names_its_axes_and_units():

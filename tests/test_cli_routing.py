@@ -14,7 +14,20 @@ from click.testing import CliRunner
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from llm_tco import ApiUsage, Labour, Route, Router, SemanticCache, Stack, Timeline, Workload, compare, load_scenario
+from llm_tco import (
+    ApiUsage,
+    Labour,
+    Power,
+    Purchase,
+    Route,
+    Router,
+    SemanticCache,
+    Stack,
+    Timeline,
+    Workload,
+    compare,
+    load_scenario,
+)
 from llm_tco.analysis.caches import cache_case
 from llm_tco.analysis.mixes import answers_of, at_quality, router_savings
 from llm_tco.analysis.nested import (
@@ -26,6 +39,7 @@ from llm_tco.analysis.nested import (
     replaced,
     router_views,
     routers_in,
+    with_servers,
 )
 from llm_tco.analysis.resampling import bootstrap
 from llm_tco.catalog.prices import TokenPrice
@@ -266,6 +280,20 @@ def test_caches_that_lose_are_shown_with_their_sign():
     assert found["prompt-often"]["asked"] is None
 
 
+def test_a_cache_that_saves_at_any_hit_rate_is_told_from_one_that_never_does(tmp_path):
+    """Where writes are cheaper than input there is no break-even either, and a miss saves as well."""
+    file = tmp_path / "cheap-writes.toml"
+    text = LOSES.read_text("utf-8")
+    assert '"5m" = "0.25"' in text
+    file.write_text(text.replace('"5m" = "0.25"', '"5m" = "0.10"'), "utf-8")
+
+    lines = {line.split(":")[0]: line for line in run("cache", file).output.splitlines() if "│" in line}
+
+    assert "saves at any" in lines["prompt-rarely"]
+    assert "saves at any" in lines["prompt-often"]
+    assert "no hit rate" in run("cache", file, "--option", "semantic").output
+
+
 def test_the_cache_of_the_documents():
     """1,925 a month, a return of 275 %, break-even at 9.3 %."""
     (row,) = document("cache", EXAMPLES / "seeds" / "cache.toml", "--option", "cached")["caches"]
@@ -347,7 +375,18 @@ def test_the_hit_rates_of_a_log_are_those_of_the_library(log):
     assert found["different_prompts"] == 4
     assert found["exact"] == exact_hits(PROMPTS).hit_rate == 0.2
     assert [row["hit_rate"] for row in found["lru"]] == curve.hit_rate([1, 2]).tolist()
-    assert found["near"] == {"threshold": 0.8, "hit_rate": near_hits(PROMPTS, threshold=0.8).hit_rate}
+    assert found["near"] == {"threshold": 0.8, "shingle": 5, "hit_rate": near_hits(PROMPTS, threshold=0.8).hit_rate}
+
+
+def test_short_shingles_find_chinese_prompts_alike(tmp_path):
+    """The flag reaches the comparison, and the result says by what was compared."""
+    path = tmp_path / "log.csv"
+    path.write_text("问题\n请问如何重置我的密码？\n请问怎样重置我的密码？\n", "utf-8")
+    arguments = ["cache", "--log", path, "--column", "问题", "--near", 0.5]
+
+    assert document(*arguments)["near"] == {"threshold": 0.5, "shingle": 5, "hit_rate": 0.0}
+    assert document(*arguments, "--shingle", 2)["near"] == {"threshold": 0.5, "shingle": 2, "hit_rate": 0.5}
+    assert "by runs of 2 characters" in run(*arguments, "--shingle", 2).output
 
 
 @pytest.mark.parametrize(("hours", "rate"), [(3, 0.0), (4, 0.2)])
@@ -379,8 +418,10 @@ def test_times_of_a_log_may_be_seconds(tmp_path):
         (["cache", "--log", "LOG"], "--log needs --column"),
         (["cache", "--log", "LOG", "--column", "qestion"], "has no column 'qestion'; did you mean 'question'?"),
         (["cache", "--log", "LOG", "--column", "question", "--ttl-h", "1"], "--ttl-h and --time-column need each other"),
+        (["cache", "--log", "LOG", "--column", "question", "--shingle", "2"], "--shingle needs --near"),
+        (["cache", LOSES, "--shingle", "2"], "--shingle has no meaning without --log"),
         (["cache", "--log", "LOG", "--column", "question", "--ttl-h", "1", "--time-column", "question"],
-         "column 'question': Invalid isoformat"),
+         "column 'question', row 1: must be a time in ISO 8601"),
         (["cache", "--log", "nowhere.csv", "--column", "question"], "cannot be read: No such file"),
         (["cache", LOSES, "--option", "semantc"], "did you mean 'semantic'?"),
         (["cache", LOSES, "--option", "plain"], "the option 'plain' holds no cache"),
@@ -715,7 +756,8 @@ def test_a_history_is_reported_by_tier_and_baseline(tmp_path):
     assert {tier["name"]: tier["cost"] for tier in found["tiers"]} == {tier.name: tier.cost for tier in report.tiers}
     assert [row["saving"] for row in found["savings"]] == [saving.saving for saving in report.savings]
     assert "all at cloud (dearest)" in text
-    assert max(map(len, text.splitlines())) <= 120
+    assert "what that tier's own cost on the mean" in text
+    assert max(map(len, text.splitlines())) <= 85
 
 
 def test_columns_with_the_names_of_fields_need_no_naming(tmp_path):
@@ -765,6 +807,64 @@ def test_a_mix_that_cannot_be_is_status_3(tmp_path):
 
     assert result.exit_code == 3
     assert "reaches the quality that is asked for" in " ".join(result.output.split())
+
+
+def test_the_number_of_servers_is_chosen_from_a_range():
+    """Two servers carry the day: the same as by trying each number, without a router and within one."""
+    file = EXAMPLES / "cheapest-mix.toml"
+    comparison = load_scenario(file).compare()
+    peak = comparison["peak"].component
+    demand, terms = comparison["peak"].demand, comparison.terms
+    tried = [
+        float(terms.present_value(terms.costs(terms.ledger(component, demand))))
+        for component in with_servers(peak, {"three": range(1, 9), "unknown": range(1, 3)})
+    ]
+
+    mixes = {mix["option"]: mix for mix in document("route", file, "--optimise", "--servers", "three=1..8")["mixes"]}
+
+    assert len(tried) == 8
+    assert set(mixes) == {"shares", "peak"}
+    assert mixes["peak"]["servers"] == {"three": 1.0 + int(np.argmin(tried))} == {"three": 2.0}
+    assert mixes["peak"]["cost"] == pytest.approx(min(tried))
+    assert mixes["peak"]["lower_bound"] <= min(tried)
+    fixed = document("route", file, "--optimise", "--option", "shares", "--servers", "sized=4")["mixes"][0]
+    assert fixed["routes"][0]["alone"] is None
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=3), st.lists(st.integers(1, 9), min_size=1, max_size=3))
+def test_a_component_is_made_for_each_combination_of_servers(ones, others):
+    """Each fleet is replaced wherever it is read, and one fleet remains one fleet."""
+    peak = load_scenario(EXAMPLES / "cheapest-mix.toml").compare()["peak"].component
+    one, other = (attrs.evolve(peak.fleet, name=name) for name in ("one", "other"))
+    power = Power(one, price_per_kwh="1 CNY", pue=1.2)
+    whole = Stack((Purchase(one, life_years=3), Purchase(other, life_years=3, name="other"), power))
+
+    made = with_servers(whole, {"one": ones, "other": others})
+
+    assert [tuple(part.fleet.count for part in stack.parts) for stack in made] == [
+        (count, more, count) for count in ones for more in others
+    ]
+    assert all(stack.parts[0].fleet is stack.parts[2].fleet for stack in made)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--servers", "three=1..8"], "--servers has no meaning without --optimise"),
+        (["--optimise", "--servers", "thre=1..8"], "no route to choose from reads that fleet; did you mean 'three'?"),
+        (["--optimise", "--servers", "three=8..1"], "must be a range of numbers from 1 on such as three=1..8"),
+        (["--optimise", "--servers", "three=0..2"], "must be a range of numbers from 1 on"),
+        (["--optimise", "--servers", "three=a..2"], "must be a range of numbers from 1 on"),
+        (["--optimise", "--servers", "three"], "must be a name and a value such as FLEET=LOW..HIGH"),
+        (["--optimise", "--servers", "three=1..2", "--option", "cloud"], "the option 'cloud' does not hold a router"),
+    ],
+)
+def test_a_wrong_range_of_servers_is_refused(flags, said):
+    """Each says what is wrong, and what would be right."""
+    result = run("route", EXAMPLES / "cheapest-mix.toml", *flags)
+
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
 
 
 def test_limits_of_a_mix_need_the_optimiser():

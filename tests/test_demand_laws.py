@@ -149,6 +149,11 @@ def test_a_window_is_the_demand_of_its_months():
         ({"hourly_load": (1.0,) * 24}, "hourly_load: must hold 168 numbers"),
         ({"hourly_load": (0.0,) * 168}, "at least one above 0"),
         ({"hourly_load": (1.0,) * 168, "peak_to_mean": 2}, "must stand alone"),
+        ({"timezone": "Asia/Shanghai"}, "timezone: is that of hourly_load, which is not given"),
+        (
+            {"hourly_load": (1.0,) * 168, "timezone": "Asia/Shangai"},
+            "timezone: must be the name of a time zone such as",
+        ),
         ({"lengths": [[1, 1, 1]]}, "lengths: must stand alone"),
         ({"cacheable_share": 1.2}, "cacheable_share: must be at most 1, got 1.2"),
         ({"growth_per_year": -1}, "growth_per_year: must be more than -1, got -1"),
@@ -183,6 +188,29 @@ def test_wrong_lengths_are_refused(rows):
 def test_months_are_added_to_the_last_day_of_shorter_ones(start, months, expected):
     """The 31st of January plus a month is the end of February."""
     assert expected == add_months(start, months)
+
+
+@given(st.dates(date(2024, 1, 1), date(2028, 12, 31)), st.integers(2, 40), st.data())
+def test_a_window_has_the_days_of_its_months(start, months, data):
+    """What begins later begins its months on the same days, also where a short month cut the first of them."""
+    timeline = Timeline(start, months)
+    first = data.draw(st.integers(0, months - 1))
+    again = data.draw(st.integers(0, months - first - 1))
+
+    window = timeline.window(first)
+
+    assert window.days == timeline.days[first:]
+    assert window.window(again) == timeline.window(first + again)
+    assert [window.month_start(month) for month in (1, window.months)] == [
+        timeline.month_start(first + month) for month in (1, window.months)
+    ]
+
+
+@pytest.mark.parametrize(("start", "wanted"), [((2026, 3, 31), 31), ((2026, 2, 27), 31), ((2026, 4, 30), 32)])
+def test_months_begin_on_a_day_that_was_cut_short(start, wanted):
+    """A day that the month of the start has, or that no month has, is refused."""
+    with pytest.raises(InvalidValueError, match="begins_on: must be a later day, up to 31"):
+        Timeline(date(*start), 3, begins_on=wanted)
 
 
 @pytest.mark.parametrize("months", [0, -1, 1.5, True])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 
 import attrs
@@ -20,7 +21,8 @@ from llm_tco.catalog.prices import TokenPrice
 from llm_tco.catalog.rates import Rate, Window
 from llm_tco.catalog.records import Source
 from llm_tco.errors import CurrencyError, InfeasibleError, InvalidValueError, OverflowedError, ProblemsError
-from llm_tco.usage.outcomes import FlatPrice, ModelColumns, Outcomes, outcomes_of, read_outcomes, read_table
+from llm_tco.usage.outcomes import FlatPrice, ModelColumns, Outcomes, outcomes_of, read_outcomes
+from llm_tco.usage.tables import read_table
 
 HERE = Path(__file__).parent
 CASES = {case["id"]: case for case in json.loads((HERE / "reference" / "routing_cases.json").read_text("utf-8"))}
@@ -210,8 +212,8 @@ def test_the_best_threshold_is_the_cheapest_that_suffices(outcomes, target):
 
     best = frontier.best_threshold(quality=target)
 
-    assert best.quality >= target
-    assert best.cost_per_request == curve.cost_per_request[enough].min()
+    assert best.quality >= target * (1 - 1e-12)
+    assert best.cost_per_request <= curve.cost_per_request[enough].min()
 
 
 @given(tables(), st.floats(0, 1))
@@ -223,8 +225,41 @@ def test_the_best_threshold_of_a_budget_keeps_to_it(outcomes, part):
 
     best = frontier.best_threshold(cost_per_request=budget)
 
-    assert best.cost_per_request <= budget
-    assert best.quality == curve.quality[curve.cost_per_request <= budget].max()
+    assert best.cost_per_request <= budget * (1 + 1e-12)
+    assert best.quality >= curve.quality[curve.cost_per_request <= budget].max()
+
+
+@given(tables(), st.data())
+def test_a_threshold_costs_what_a_sum_without_rounding_says(outcomes, data):
+    """Its cost, added up exactly and rounded once, is a budget that it keeps; its quality, a target that it meets."""
+    frontier = Frontier(outcomes, score="score")
+    at = data.draw(st.sampled_from(frontier.curve().thresholds.tolist()))
+    places = [outcomes.place(frontier.strong if score >= at else frontier.weak) for score in outcomes.scores["score"]]
+    quality, cost = (
+        float(sum(Fraction(row[place]) for row, place in zip(table, places, strict=True)) / len(outcomes))
+        for table in (outcomes.quality, outcomes.cost)
+    )
+
+    point = frontier.of(Threshold(weak=frontier.weak, strong=frontier.strong, at=at))
+
+    assert point.cost_per_request == pytest.approx(cost, rel=1e-14, abs=1e-28 * (1 + outcomes.cost.max()))
+    assert frontier.best_threshold(cost_per_request=cost).quality >= quality * (1 - 1e-12)
+    assert frontier.best_threshold(quality=quality).cost_per_request <= cost * (1 + 1e-12)
+    assert frontier.hull.cost_at(quality) <= frontier.hull.cost_per_request[-1]
+    assert frontier.hull.quality_at(cost) >= frontier.hull.quality[0]
+
+
+def test_cheap_queries_keep_their_cost_beside_dear_ones():
+    """A threshold that saves one query of a million spares all of it: what is left is the cheap ones alone."""
+    outcomes = Outcomes(
+        models=["weak", "strong"], quality=[[0, 1], [0, 1], [0, 1]], currency="USD",
+        cost=[[1e-9, 2e-9], [3e-9, 4e-9], [1e6, 5e-9]], scores={"s": [1.0, 2.0, 3.0]},
+    )  # fmt: skip
+    frontier = Frontier(outcomes, score="s", weak="weak", strong="strong")
+
+    point = frontier.of(Threshold(weak="weak", strong="strong", at=3.0))
+
+    assert point.cost_per_request == pytest.approx(3e-9, rel=1e-12)
 
 
 @given(tables(), st.floats(0, 1))

@@ -284,7 +284,7 @@ def test_unknown_names_suggest_the_nearest():
         report.tier("x")
     with pytest.raises(ProblemsError, match="has no column 'teir'; did you mean 'tier'"):
         history_of({"tier": ["a"]}, tiers="teir")
-    with pytest.raises(ProblemsError, match="column 'when': Invalid isoformat"):
+    with pytest.raises(ProblemsError, match="column 'when', row 1: must be a time in ISO 8601"):
         history_of({"tier": ["a"], "when": ["noon"]}, tiers="tier", times="when")
 
 

@@ -461,6 +461,24 @@ def test_a_mean_latency_counts_what_a_cache_answers():
     assert np.isclose(answers_of(bare.option).latency_s, 2.5, rtol=1e-6)
 
 
+@given(st.floats(0.1, 0.9), st.floats(1.0, 5.0))
+def test_a_route_with_a_rate_limit_gets_what_it_can_take(part, peak):
+    """The cheaper of two providers takes its limit at the peak, and not one request more."""
+    busy = attrs.evolve(TEAM, peak_to_mean=peak)
+    limit = part * peak * busy.requests_per_month / (730 * 3600)
+    routes = {
+        "cheap": Route(by_request("1", "cheap"), max_requests_per_s=limit),
+        "dear": Route(by_request("3", "dear")),
+    }
+
+    mix = solved(routes, workload=busy, given=terms(0.0))
+
+    assert mix.shares["cheap"] == pytest.approx(part, abs=2e-3)
+    assert mix.option.feasible
+    assert mix.alone["cheap"] is None
+    assert mix.gap <= 1e-3
+
+
 def test_routes_that_are_too_slow_are_left_out():
     """A greatest latency is that of every route, not of their mean."""
     routes = {"slow": Route(by_request("0.1"), latency_s=4.0), "fast": Route(by_request("0.4"), latency_s=1.0)}

@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from llm_tco.catalog.catalog import Catalog
-from llm_tco.catalog.prices import Rate, Tier, Usage
+from llm_tco.catalog.prices import Rate, Tier, Usage, Window
 from llm_tco.catalog.records import Period
 from llm_tco.catalog.weeks import DAYS
 from llm_tco.components.agreement import Commitment, Discounted, DiscountStep, VolumeDiscount
@@ -52,11 +52,11 @@ def usages(draw, price, most=3_000):
     )
 
 
-def in_window(window, local):
+def in_window(window, local, holidays=()):
     """Say, day by day, whether a window holds at a time on the wall."""
     for begun in (0, 1):
         day = local.date() - timedelta(days=begun)
-        if DAYS[day.weekday()] not in window.days:
+        if ("holiday" if day in holidays else DAYS[day.weekday()]) not in window.days and not window.every_day:
             continue
         start, end = (
             datetime.combine(day, datetime.min.time()) + timedelta(hours=int(clock[:2]), minutes=int(clock[3:]))
@@ -73,7 +73,7 @@ def reference(price, usage, at):
     """Price a request as a person would who counts every token."""
     stated = {kind: getattr(price, kind) for kind in KINDS}
     for window in price.windows:
-        if in_window(window, at.astimezone(ZoneInfo(price.timezone))):
+        if in_window(window, at.astimezone(ZoneInfo(price.timezone)), price.holidays):
             stated |= {kind: getattr(window, kind) for kind in KINDS if getattr(window, kind) is not None}
     written = [
         rate for ttl in sorted(price.cache_write) for rate in [price.cache_write[ttl]] * usage.cache_write_tokens[ttl]
@@ -289,15 +289,65 @@ def test_windows_count_by_when_the_load_comes(price, loads, load_timezone):
     """A month's bill is the sum over the hours of a week, each minute at its own price."""
     assume(price.timezone != "America/New_York")  # the others never change their clocks
     workload = Workload(requests_per_month=1_000, input_tokens=900, output_tokens=70, hourly_load=loads)
-    api = ApiUsage(price, load_timezone=load_timezone)
+    workload = attrs.evolve(workload, timezone=load_timezone)
 
-    bill = api.cost(workload.on(Timeline(date(2026, 3, 1), 2))).amounts("USD")
+    bill = ApiUsage(price).cost(workload.on(Timeline(date(2026, 3, 1), 2))).amounts("USD")
 
     monday = datetime(2026, 3, 2, tzinfo=ZoneInfo(load_timezone)).astimezone(UTC)
     minutes = np.datetime64(monday.replace(tzinfo=None), "m") + np.arange(168 * 60)
     costs = price.cost(Usage(900, 70, requests=np.ones(minutes.size)), minutes).reshape(168, 60).mean(axis=1)
     expected = 1_000 * float(np.average(costs, weights=loads))
     assert bill[1] == pytest.approx(expected, rel=1e-9)
+
+
+@st.composite
+def prices_with_holidays(draw):
+    """Draw a price with a window by night and one by day, on some days of the week or holidays, and some holidays."""
+    kinds = st.lists(st.sampled_from([*DAYS, "holiday"]), min_size=1, unique=True).map(tuple)
+    start, end = draw(st.sampled_from([("22:00", "06:30"), ("23:30", "00:00"), ("12:00", "12:00")]))
+    night = Window(days=draw(kinds), start=start, end=end, input="3")
+    day = Window(days=draw(kinds), start="06:30", end="11:15", input="7", output="2")
+    listed = st.dates(date(2026, 9, 28), date(2026, 11, 3))
+    return attrs.evolve(
+        draw(own.token_prices()),
+        windows=(night, day) if end != "12:00" else (night,),
+        holidays=draw(st.lists(listed, min_size=1, max_size=8)),
+        timezone=draw(st.sampled_from(["UTC", "Asia/Shanghai", "Asia/Kolkata"])),
+    )
+
+
+@given(st.data(), prices_with_holidays(), st.lists(st.integers(0, 45 * 1440), min_size=1, max_size=8))
+def test_a_holiday_is_a_day_of_its_own(data, price, minutes):
+    """At each minute, alone or with others, a holiday has the windows of holidays and none of its weekday's."""
+    moments = [datetime(2026, 9, 25, tzinfo=UTC) + timedelta(minutes=minute) for minute in minutes]
+    usage = data.draw(usages(price))
+    instants = np.array([moment.replace(tzinfo=None) for moment in moments], dtype="datetime64[s]")
+
+    assert [reference(price, usage, at) for at in moments] == [price.cost(usage, at, exact=True) for at in moments]
+    assert price.cost(usage, instants).tolist() == [price.cost(usage, at) for at in moments]
+
+
+@given(prices_with_holidays(), own.hourly_loads())
+def test_a_month_has_the_hours_of_its_own_holidays(price, loads):
+    """Each hour of the week costs what it costs on the mean over the days of the month, holidays as such."""
+    months = [date(2026, 9, 20), date(2026, 10, 20), date(2026, 11, 20)]
+
+    def bill(loads, timezone):
+        workload = Workload(requests_per_month=1_000, input_tokens=900, output_tokens=70, hourly_load=loads)
+        return ApiUsage(price).cost(attrs.evolve(workload, timezone=timezone).on(Timeline(months[0], 2))).amounts("USD")
+
+    own_clock = bill(loads, price.timezone)
+
+    for month, (first, end) in enumerate(itertools.pairwise(months), start=1):
+        midnight = datetime.combine(first, datetime.min.time(), ZoneInfo(price.timezone)).astimezone(UTC)
+        minutes = np.arange((end - first).days * 1440)
+        instants = np.datetime64(midnight.replace(tzinfo=None), "m") + minutes
+        costs = price.cost(Usage(900, 70, requests=np.ones(minutes.size)), instants)
+        hours = (minutes // 60 + first.weekday() * 24) % 168
+        means = np.bincount(hours, costs) / np.bincount(hours)
+        assert own_clock[month] == pytest.approx(1_000 * float(np.average(means, weights=loads)), rel=1e-9)
+    if price.timezone == "Asia/Shanghai":  # eight hours ahead
+        assert bill(loads, "UTC") == pytest.approx(bill(np.roll(loads, 8), price.timezone), rel=1e-12)
 
 
 @given(own.token_prices(windows=True), own.hourly_loads(), st.floats(0.1, 5.0))

@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from llm_tco.analysis.compare import compare
+from llm_tco.analysis.frontier import Frontier
 from llm_tco.analysis.mixes import RANDOM, answers_of, at_quality, baselines, route_shares, router_savings
 from llm_tco.components.amounts import Monthly
 from llm_tco.components.answers import Quality
@@ -36,6 +37,7 @@ from llm_tco.loadshape import HourOfWeek
 from llm_tco.testing import laws, mixes
 from llm_tco.testing import strategies as own
 from llm_tco.timeline import Timeline
+from llm_tco.usage.outcomes import Outcomes
 
 TIMELINE = Timeline(date(2026, 12, 1), 24)
 TEAM = Workload(requests_per_month=20_000, input_tokens=500, output_tokens=300)
@@ -269,6 +271,78 @@ def test_a_spill_over_knows_what_it_needs():
         SpillOver(fleet=box(count=1), local=local, overflow=Route(by_request("1"), share=0.5))
 
 
+@given(own.hourly_loads(), st.integers(1, 10**7), st.floats(0.0, 10.0))
+def test_a_rate_limit_is_kept_in_each_hour(loads, requests, limit):
+    """What a provider takes, what spills over, and what a route alone leaves unserved are sums over 168 hours."""
+    workload = Workload(requests_per_month=requests, input_tokens=1, output_tokens=1, hourly_load=tuple(loads))
+    demand = workload.on(Timeline(date(2026, 12, 1), 2))
+    rates = [requests / (730 * 3600) * load / (sum(loads) / 168) for load in loads]
+    above = sum(max(rate - limit, 0.0) for rate in rates) * 3600 * 730 / 168
+    limited = Route(by_request("1", "limited"), max_requests_per_s=limit)
+
+    alone = RuleRouter({"limited": limited}, rules=(), default="limited").cost(demand)
+    spilt = SpillOver(local=limited, overflow=Route(by_request("3", "other"))).cost(demand)
+
+    tolerance = {"rtol": 1e-9, "atol": 1e-7 * requests}
+    assert np.allclose(alone.unserved[..., 1:], above, **tolerance)
+    assert np.allclose(alone.amounts("CNY")[..., 1:], requests - above, **tolerance)
+    assert not spilt.unserved.any()
+    assert np.allclose(spilt.amounts("CNY")[..., 1:], requests - above + 3 * above, **tolerance)
+
+
+@given(mixes.share_routers(), own.workloads(), st.floats(1.0, 10.0))
+def test_a_limit_above_the_peak_changes_nothing(router, workload, room):
+    """To the last bit, whatever stands behind it."""
+    demand = workload.on(TIMELINE)
+    most = float(np.max(demand.requests * demand.load.peak)) / (730 * 3600) * room
+    routes = {name: attrs.evolve(route, max_requests_per_s=most) for name, route in router.routes.items()}
+
+    limited, free = (one.cost(demand) for one in (Router(routes), router))
+
+    assert np.array_equal(limited.amounts("CNY"), free.amounts("CNY"))
+    assert np.array_equal(limited.unserved, free.unserved)
+
+
+def test_a_router_that_exceeds_a_rate_limit_cannot_win():
+    """5 requests a second at the peak, of which 2 are allowed: 40 % of the load; with a spill-over all of it."""
+    peak = Workload(requests_per_month=2_628_000, input_tokens=1, output_tokens=1, peak_to_mean=5)
+    limited = Route(by_request("1", "limited"), max_requests_per_s=2)
+    options = {
+        "limited": Router({"all": attrs.evolve(limited, share=1.0)}),
+        "spilt": SpillOver(local=limited, overflow=Route(by_request("3", "other"))),
+        "dear": by_request("2.9"),
+    }
+
+    result = compare(options, peak, TIMELINE, currency="CNY")
+
+    assert result.best == "spilt"
+    assert np.isclose(result["limited"].ledger.unserved[1], 0.6 * 2_628_000)
+    assert np.isclose(result["spilt"].tco, 24 * 2_628_000 * (0.4 * 1 + 0.6 * 3))
+
+
+@given(st.floats(0.01, 0.99), st.integers(1, 10**6), st.integers(1, 10**6))
+def test_what_random_routing_costs_as_well_is_no_saving(share, cheap, dear):
+    """A router of linear routes saves exactly nothing against the same shares at random."""
+    limit = share * TEAM.requests_per_month / (730 * 3600)
+    one, other = by_request(f"{cheap}e-6", "one"), by_request(f"{dear}e-6", "other")
+    routed = SpillOver(local=Route(one, max_requests_per_s=limit), overflow=Route(other))
+
+    savings = router_savings(compare({"it": routed}, TEAM, TIMELINE, currency="CNY"), "it")
+
+    assert savings[RANDOM].saving == 0.0
+
+
+def test_the_limit_of_a_component_behind_two_routes_is_refused():
+    """It would be the limit of both; without a fleet and without a limit nothing spills over."""
+    api = by_request("1")
+    both = {"a": Route(api, share=0.5, max_requests_per_s=1), "b": Route(api, share=0.5)}
+
+    with pytest.raises(InvalidValueError, match=r"a.max_requests_per_s: is the limit of a component to which another"):
+        Router(both).cost(TEAM.on(TIMELINE))
+    with pytest.raises(InvalidValueError, match=r"fleet: must be given, or local.max_requests_per_s"):
+        SpillOver(local=Route(api), overflow=Route(by_request("2")))
+
+
 def test_break_even_finds_the_volume_from_which_a_spill_over_pays():
     """A box for 100 a month carries up to 10,000 requests of 0.02: above 5,000 it is worth its money."""
     fleet = box(price="2400 CNY", count=1)
@@ -415,14 +489,33 @@ def test_a_wrong_policy_is_refused_by_name(make, problem):
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=300), st.integers(0, 20))
 def test_quantiles_of_scores_give_the_share_above_any_of_them(scores, place):
-    """With as many rows as scores, the share above a score is that of the scores themselves."""
-    rounded = np.round(scores, 3)
+    """With as many rows as scores, the share of any threshold is that of the scores themselves, between them as well."""
+    rounded = np.round(scores, 1)
     rows = score_quantiles(rounded, parts=len(scores))
-    threshold = float(rounded[place % len(rounded)])
+    at = float(rounded[place % len(rounded)])
 
-    router = ThresholdRouter(weak=Route(Stack()), strong=Route(Stack()), threshold=threshold, scores=rows)
+    for threshold in (at, at + 0.03, at - 0.03, -6.0, 6.0):
+        router = ThresholdRouter(weak=Route(Stack()), strong=Route(Stack()), threshold=threshold, scores=rows)
+        assert np.isclose(router.strong_share, (rounded >= threshold).mean(), atol=1e-12)
 
-    assert np.isclose(router.strong_share, (rounded > threshold).mean(), atol=1e-9)
+
+@given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=2, max_size=40), st.data())
+def test_the_threshold_of_a_frontier_is_that_of_a_router(scores, data):
+    """Both send a score of exactly the threshold to the strong model, so that one can be read off the other."""
+    rows = len(scores)
+    outcomes = Outcomes(
+        models=["weak", "strong"], quality=[[0, 1]] * rows, cost=[[1, 9]] * rows, currency="CNY", scores={"s": scores}
+    )
+    frontier = Frontier(outcomes, score="s")
+    point = frontier.best_threshold(quality=data.draw(st.floats(0, 1)))
+
+    router = ThresholdRouter(
+        weak=Route(by_request("1", "weak")), strong=Route(by_request("9", "strong")),
+        threshold=point.policy.at, scores=score_quantiles(scores),
+    )  # fmt: skip
+
+    assert np.isclose(router.strong_share, point.shares["strong"], atol=1e-12)
+    assert np.isclose(cny(router, TEAM.on(TIMELINE))[1], 20_000 * point.cost_per_request)
 
 
 def test_a_threshold_may_be_drawn():
@@ -592,7 +685,7 @@ def test_few_rows_of_scores_miss_a_share_by_at_most_one_row(scores, parts):
     """With fewer rows than scores, a share is right at the rows and lies between its neighbours elsewhere."""
     rows = score_quantiles(scores, parts=parts)
 
-    assert len(rows) <= parts + 1
+    assert len(rows) <= 2 * parts + 1
     assert rows[-1][1] == 1.0
     for score, share in rows:
         assert np.isclose(share, (np.array(scores) <= score).mean())

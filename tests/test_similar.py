@@ -125,6 +125,22 @@ def test_prompts_that_differ_in_a_word_are_near_and_others_are_not():
     assert near_hits(prompts, threshold=0.99).hit.tolist() == [False, False, False, True]
 
 
+def test_chinese_prompts_are_near_by_short_shingles():
+    """One word in eleven characters: of the runs of five most differ, of the runs of two most are the same."""
+    prompts = ["请问如何重置我的密码？", "请问怎样重置我的密码？", "请问如何重置我的密码?", "请问营业时间是几点？"]
+
+    assert near_hits(prompts, threshold=0.5).hit.tolist() == [False, False, True, False]
+    assert near_hits(prompts, threshold=0.5, shingle=2).hit.tolist() == [False, True, True, False]
+
+
+@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=30))
+def test_width_and_case_make_no_difference(prompt):
+    """What an input method writes in full width is the same prompt."""
+    wide = "".join(chr(ord(letter) + 0xFEE0) for letter in prompt)
+
+    assert near_hits([prompt, wide, prompt.upper()], threshold=1.0).hit.tolist() == [False, True, True]
+
+
 @pytest.mark.parametrize(
     ("make", "problem"),
     [

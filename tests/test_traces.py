@@ -66,6 +66,16 @@ def test_a_log_needs_a_whole_window():
         workload_of([0, 10], [1, 1], [1, 1])
 
 
+def test_times_of_a_log_may_be_seconds_and_a_mark_of_its_encoding_is_no_letter(tmp_path):
+    """A spreadsheet writes a byte order mark before the first heading."""
+    file = tmp_path / "log.csv"
+    file.write_text("t,in,out\n5,10,1\n7.5,20,2\n", "utf-8-sig")
+
+    seconds, prompts, _ = read_log(file, time="t", input_tokens="in", output_tokens="out")
+
+    assert (seconds.tolist(), prompts.tolist()) == ([5, 7.5], [10, 20])
+
+
 def test_a_csv_file_is_read_by_its_column_names(tmp_path):
     """Times become seconds since the first row."""
     file = tmp_path / "log.csv"
@@ -80,9 +90,18 @@ def test_a_csv_file_is_read_by_its_column_names(tmp_path):
     ("text", "problems"),
     [
         ("t,in\n", ["has no column 'out'"]),
-        ("t,in,out\nyesterday,1,1\n2026-01-01,x,1\n", ["line 2: Invalid isoformat", "line 3: could not convert"]),
-        ("t,in,out\n2026-01-01,1,1\n2026-01-01T00:00+00:00,1,1\n", ["line 3: can't subtract"]),
-        ("t,in,out\n2026-01-01,1\n", ["line 2: float() argument"]),
+        (
+            "t,in,out\nyesterday,1,1\n2026-01-01,x,1\n",
+            [
+                "column 't', row 1: must be a time in ISO 8601 such as 2026-11-01T08:30, got 'yesterday'",
+                "column 'in', row 2: must be a number, got 'x'",
+            ],
+        ),
+        (
+            "t,in,out\n2026-01-01,1,1\n2026-01-01T00:00+00:00,1,1\n",
+            ["column 't': has times with a zone and times without one"],
+        ),
+        ("t,in,out\n2026-01-01,1\n", ["row 1: must have 3 fields, got 2"]),
     ],
 )
 def test_rows_that_cannot_be_read_are_all_reported(tmp_path, text, problems):

@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from llm_tco._fields import FloatArray, Number, column, number, plain, to_number
+from llm_tco.catalog.weeks import time_zone
 from llm_tco.errors import InvalidValueError, MismatchError
 from llm_tco.lengths import SHARES_TOLERANCE, Lengths, to_lengths
 from llm_tco.loadshape import FLAT, HourOfWeek, Load, LoadShape, Peak
@@ -353,6 +354,8 @@ class Workload:
         cacheable_share: Share of the requests that a semantic cache may answer.
         peak_to_mean: Highest over mean load.
         hourly_load: The load of each hour of the week from Monday 0:00 on, in any unit.
+        timezone: IANA name of the time zone of these hours; it matters where a price or a
+            tariff has hours of its own.
         required_quality: Share of right answers that the requests need, where it is stated.
         parts: Kinds of request that differ in more than their lengths, such as tasks, by
             name; their shares sum to 1.
@@ -362,10 +365,11 @@ class Workload:
     input_tokens: Number | None = number(ge=0, default=None, optional=True)
     output_tokens: Number | None = number(ge=0, default=None, optional=True)
     lengths: Lengths | None = attrs.field(default=None, converter=to_lengths)
-    growth_per_year: Number = number(gt=-1, default=0.0)
+    growth_per_year: Number = number(gt=-1, default=0.0, percent_from=5.0)
     cacheable_share: Number = number(ge=0, le=1, default=1.0)
     peak_to_mean: Number | None = number(ge=1, default=None, optional=True)
     hourly_load: tuple[float, ...] | None = None
+    timezone: str | None = time_zone(default=None)
     required_quality: Number | None = number(ge=0, le=1, default=None, optional=True)
     parts: Mapping[str, WorkloadPart] = attrs.field(factory=dict, validator=_check_parts)
 
@@ -376,6 +380,8 @@ class Workload:
             self._check_parts_stand_alone()
         if self.hourly_load is not None and self.peak_to_mean is not None:
             raise InvalidValueError("hourly_load", "must stand alone, without peak_to_mean")
+        if self.hourly_load is None and self.timezone is not None:
+            raise InvalidValueError("timezone", "is that of hourly_load, which is not given")
         self.load_shape  # noqa: B018 - refuses a bad one here, at the door
 
     def _check_parts_stand_alone(self) -> None:
@@ -390,7 +396,7 @@ class Workload:
         """The load curve."""
         if self.hourly_load is not None:
             try:
-                return HourOfWeek(self.hourly_load)
+                return HourOfWeek(self.hourly_load, self.timezone)
             except InvalidValueError as error:
                 raise InvalidValueError("hourly_load", error.problem) from None
         return FLAT if self.peak_to_mean is None else Peak(self.peak_to_mean)

@@ -23,7 +23,8 @@ from llm_tco.money import Money, check_currency, money
 from llm_tco.references import PriceRef
 from llm_tco.scenario import check_command, read_document
 from llm_tco.structure import Problems, build, check_table, problem, settable, structure
-from llm_tco.usage.outcomes import FlatPrice, ModelColumns, Price, outcomes_of, read_table
+from llm_tco.usage.outcomes import FlatPrice, ModelColumns, Price, outcomes_of
+from llm_tco.usage.tables import read_table
 
 _COLUMNS: Final = ("quality", "cost", "input_tokens", "output_tokens", "input_characters", "output_characters")
 

@@ -41,8 +41,8 @@ class Lengths:
         input_tokens: Prompt tokens of each kind, shape `(..., K)`.
         output_tokens: Generated tokens of each kind, shape `(..., K)`.
         weights: Share of the requests that are of each kind, shape `(K,)`; they sum to 1.
-        cached_tokens: Prompt tokens of each kind that are read from a prompt cache, on
-            average; part of the prompt tokens, shape `(..., K)`.
+        cached_tokens: Prompt tokens of each kind that are read from a prompt cache; part of
+            the prompt tokens, shape `(..., K)`.
         written_tokens: Prompt tokens of each kind that are written to one, likewise.
         written_ttl: For how long they are kept there, such as `"5m"`, where it is stated.
     """

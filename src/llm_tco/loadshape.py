@@ -56,6 +56,11 @@ class LoadShape(Protocol):
         """Whether it is known which hour of the week has which load."""
         ...
 
+    @property
+    def timezone(self) -> str | None:
+        """The time zone of these hours; None where nobody said it, or where all hours are alike."""
+        ...
+
 
 @attrs.frozen
 class Peak:
@@ -99,6 +104,11 @@ class Peak:
         """Whether all hours are alike; else nobody knows when the peak is."""
         return bool(np.all(self.peak == 1.0))
 
+    @property
+    def timezone(self) -> None:
+        """None: no hour is told from another."""
+        return
+
 
 FLAT = Peak(1.0)
 """A load without variation."""
@@ -120,11 +130,13 @@ class HourOfWeek:
     Attributes:
         loads: The load of each hour of the week, from Monday 0:00 on, in any unit; it is
             scaled to a mean of 1.
+        timezone: IANA name of the time zone by whose clock they are told, where it is stated.
     """
 
     loads: tuple[float, ...] = attrs.field(
         converter=attrs.Converter(_scaled_hours, takes_field=True)  # type: ignore[misc]  # attrs infers no type from a bound converter
     )
+    timezone: str | None = None
     _levels: FloatArray = attrs.field(init=False, repr=False, eq=False)
     _volumes: FloatArray = attrs.field(init=False, repr=False, eq=False)
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llm_tco._fields import FloatArray, check_bounds, is_a, to_number
-from llm_tco.analysis.hulls import IntArray, running_sums, upper_hull
+from llm_tco.analysis.hulls import IntArray, running_sums, sums_around, upper_hull
 from llm_tco.analysis.routing import (
     Always,
     Hull,
@@ -26,6 +26,7 @@ from llm_tco.analysis.routing import (
     ThresholdCurve,
     check_target,
     describe,
+    meets,
 )
 from llm_tco.errors import InfeasibleError, InvalidValueError, suggest
 from llm_tco.usage.outcomes import Outcomes
@@ -37,17 +38,20 @@ _BOUNDS: Final = np.array([1.0, np.inf, 1.0])
 
 @attrs.frozen(kw_only=True, eq=False)
 class _Ranked:
-    """Sums over the queries from the highest score down, at each distinct score.
+    """Sums over the queries on both sides of each distinct score.
 
     Attributes:
         thresholds: As in `ThresholdCurve`, shape `(m + 1,)`.
         calls: Queries at or above each threshold, shape `(m + 1,)`.
-        sums: Sums of quality, cost and shortfall over them, shape `(3, models, m + 1)`.
+        above: Sums of quality, cost and shortfall over them, shape `(3, models, m + 1)`.
+        below: The same over the others. They are added up by themselves: a total less what
+            lies above would lose the digits of cheap queries beside dear ones.
     """
 
     thresholds: FloatArray
     calls: IntArray
-    sums: FloatArray
+    above: FloatArray
+    below: FloatArray
 
 
 @attrs.frozen(eq=False)
@@ -131,11 +135,13 @@ class Frontier:
             above = np.nextafter(ranked[0], np.inf)
         if not np.isfinite(above):
             raise InvalidValueError(f"scores.{self.score}", f"must leave room for a threshold above {ranked[0]:g}")
-        sums = np.stack([running_sums(table[order], cuts).T for table in self._tables])
+        calls = np.concatenate([[0], cuts])
+        sums = [sums_around(table[order], calls) for table in self._tables]
         return _Ranked(
             thresholds=np.concatenate([[above], ranked[cuts - 1]]),
-            calls=np.concatenate([[0], cuts]),
-            sums=np.concatenate([np.zeros((*sums.shape[:2], 1)), sums], axis=2),
+            calls=calls,
+            above=np.stack([one.T for one, _ in sums]),
+            below=np.stack([other.T for _, other in sums]),
         )
 
     def _scores(self) -> FloatArray:
@@ -157,10 +163,10 @@ class Frontier:
     def _curve(self, pair: tuple[int, int], place: int | slice = slice(None)) -> FloatArray:
         """Give quality, cost and shortfall at thresholds of a pair of models, shape `(3, ...)`."""
         weak, strong = pair
-        above, rest = self._ranked.sums[:, strong, place], self._ranked.sums[:, weak, place]
-        curve = (above + (self._totals[:, weak].reshape(3, *[1] * (rest.ndim - 1)) - rest)) / len(self.outcomes)
-        # A difference of sums may miss its bounds by the last bit.
-        return np.asarray(np.clip(curve, 0.0, _BOUNDS.reshape(3, *[1] * (rest.ndim - 1))))
+        above, below = self._ranked.above[:, strong, place], self._ranked.below[:, weak, place]
+        curve = (above + below) / len(self.outcomes)
+        # Two sums that are rounded may miss a bound by the last bit.
+        return np.asarray(np.clip(curve, 0.0, _BOUNDS.reshape(3, *[1] * (curve.ndim - 1))))
 
     def of(self, policy: Policy) -> RoutingPoint:
         """Say what a policy gives on the table.
@@ -286,10 +292,10 @@ class Frontier:
         check_target(quality, cost_per_request)
         curve = self.curve(weak=weak, strong=strong)
         if quality is not None:
-            within, best = curve.quality >= quality, f"the best threshold has a quality of {curve.quality.max():g}"
+            within, best = meets(curve.quality, quality), f"the best threshold has a quality of {curve.quality.max():g}"
             keys = (-curve.quality, curve.cost_per_request)
         else:
-            within = curve.cost_per_request <= float(cost_per_request or 0.0)
+            within = meets(float(cost_per_request or 0.0), curve.cost_per_request)
             best = f"the cheapest threshold costs {curve.cost_per_request.min():g} {self.outcomes.currency} per request"
             keys = (curve.cost_per_request, -curve.quality)
         if not within.any():
@@ -351,10 +357,10 @@ class Frontier:
         ways = {name: Hull((self.always(getattr(self, name)),)) for name in ("strong", "weak")}
         ways |= {"random": self.line(), "hull": self.hull, "oracle": Hull((oracle,))}
         costs: dict[str, float | None] = {
-            name: way.cost_at(quality) if way.points[-1].quality >= quality else None for name, way in ways.items()
+            name: way.cost_at(quality) if meets(way.points[-1].quality, quality) else None for name, way in ways.items()
         }
         if self.score is not None:
-            reached = self.curve().quality.max() >= quality
+            reached = meets(self.curve().quality.max(), quality)
             costs["threshold"] = self.best_threshold(quality=quality).cost_per_request if reached else None
         return costs
 

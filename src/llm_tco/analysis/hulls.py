@@ -19,43 +19,56 @@ _COLLINEAR: Final = 4 * float(np.finfo(np.float64).eps)
 
 
 def running_sums(values: FloatArray, ends: IntArray) -> FloatArray:
-    """Sum the first rows of a table, to the same bits in whatever order they stand.
+    """Sum the first rows of a table; see `sums_around`, of which these are the first."""
+    return sums_around(values, ends)[0]
 
-    Every number is cut into two whole multiples of powers of two. Whole numbers add
-    exactly, so no order matters. What is below 2**-100 of the largest sum is cut off.
+
+def sums_around(values: FloatArray, cuts: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Sum the rows of a table before a cut, and those after it, to the same bits in whatever order they stand.
+
+    Every number is cut into two whole multiples of powers of two. Whole numbers add and
+    subtract exactly, so no order matters, and what lies after a cut keeps its digits beside
+    something large before it. What is below 2**-100 of the largest sum is cut off.
 
     Args:
         values: Numbers of at least 0, shape `(n, k)`.
-        ends: How many rows to sum, each from 1 to n, shape `(m,)`.
+        cuts: Rows before each cut, each from 0 to n, shape `(m,)`.
 
     Returns:
-        Sums, shape `(m, k)`.
+        Sums before and after each cut, each of shape `(m, k)`.
 
     Raises:
         OverflowedError: A sum is no finite number.
     """
     rows, largest = values.shape[0], float(values.max())
     if largest == 0:
-        return np.zeros((ends.size, values.shape[1]))
+        return np.zeros((cuts.size, values.shape[1])), np.zeros((cuts.size, values.shape[1]))
     bits = _BITS - rows.bit_length()
     exponent = bits - int(np.frexp(largest)[1])
     scaled = np.ldexp(values, exponent)
     coarse = np.floor(scaled)
     fine = np.floor(np.ldexp(scaled - coarse, bits))
-    high, low = (_sums(part.astype(np.int64), ends) for part in (coarse, fine))
-    high += low >> bits
-    low &= (1 << bits) - 1
-    with np.errstate(over="ignore"):
-        sums = np.ldexp(high + np.ldexp(low.astype(np.float64), -bits), -exponent)
-    if not np.isfinite(sums).all():
-        raise OverflowedError(f"the sum of {rows} numbers of up to {largest:g} is too large for a float")
-    return np.asarray(sums)
+    high, low = (_sums(part.astype(np.int64), cuts) for part in (coarse, fine))
+
+    def added(side: int) -> FloatArray:
+        carried = high[side] + (low[side] >> bits)
+        rest = np.ldexp((low[side] & ((1 << bits) - 1)).astype(np.float64), -bits)
+        with np.errstate(over="ignore"):
+            sums = np.ldexp(carried + rest, -exponent)
+        if not np.isfinite(sums).all():
+            raise OverflowedError(f"the sum of {rows} numbers of up to {largest:g} is too large for a float")
+        return np.asarray(sums)
+
+    return added(0), added(1)
 
 
-def _sums(part: IntArray, ends: IntArray) -> IntArray:
-    if ends.size == 1 and ends[0] == part.shape[0]:
-        return np.asarray(part.sum(axis=0, keepdims=True))
-    return np.asarray(part.cumsum(axis=0)[ends - 1])
+def _sums(part: IntArray, cuts: IntArray) -> tuple[IntArray, IntArray]:
+    """Sum whole numbers before and after each cut."""
+    if cuts.size == 1 and cuts[0] == part.shape[0]:
+        total = part.sum(axis=0, keepdims=True)
+        return total, np.zeros_like(total)
+    sums = np.concatenate([np.zeros((1, part.shape[1]), dtype=np.int64), part.cumsum(axis=0)])
+    return sums[cuts], sums[-1] - sums[cuts]
 
 
 def upper_hull(cost: npt.ArrayLike, quality: npt.ArrayLike) -> IntArray:

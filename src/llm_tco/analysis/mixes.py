@@ -17,6 +17,9 @@ from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError, suggest
 from llm_tco.finance.discounting import as_float, summed
 
+_EQUAL = 1e-12
+"""Share of a cost by which another one may differ and be the same: rounding errors are no saving."""
+
 RANDOM = "random at the same share"
 """Name of the baseline that sends as many requests to each route, whichever they are."""
 
@@ -37,6 +40,11 @@ class Way(Protocol):
     @property
     def latency_s(self) -> Number | None:
         """Mean time until an answer. [s]."""
+        ...
+
+    @property
+    def max_requests_per_s(self) -> Number | None:
+        """Requests a second that it takes at most. [1/s]."""
         ...
 
 
@@ -169,7 +177,13 @@ def _quality_of(routes: Mapping[str, Way], name: str) -> float:
 
 
 def _alone(route: Way, share: Number) -> Route:
-    return Route(route.target, share=share, quality=route.quality_of_all, latency_s=route.latency_s)
+    return Route(
+        route.target,
+        share=share,
+        quality=route.quality_of_all,
+        latency_s=route.latency_s,
+        max_requests_per_s=route.max_requests_per_s,
+    )
 
 
 def _routing(component: object, option: str) -> Routing:
@@ -215,6 +229,7 @@ def router_savings(
         other = Option(name=name, component=component, demand=routed.demand, terms=comparison.terms, ledger=ledger)
         quality = answers_of(other).quality
         saving = np.asarray(other.tco) - np.asarray(routed.tco)
+        saving = np.where(np.abs(saving) <= _EQUAL * np.abs(other.tco), 0.0, saving)
         unknown = own.quality is None or quality is None
         found[name] = RouterSaving(
             baseline=name,

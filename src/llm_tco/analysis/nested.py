@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -18,6 +18,7 @@ from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
 from llm_tco.finance.discounting import summed
 from llm_tco.ledger import Ledger
+from llm_tco.serving.fleet import Fleet
 
 WITH: Final = "with the cache"
 WITHOUT: Final = "without the cache"
@@ -35,27 +36,56 @@ def parts_of(component: Component) -> dict[str, Component]:
         stands in several places is listed at the first.
     """
     found: dict[str, Component] = {}
-    seen: set[int] = set()
-
-    def walk(value: object, path: tuple[str, ...]) -> None:
-        if id(value) in seen:
-            return
-        if isinstance(value, Mapping):
-            for key, item in value.items():
-                walk(item, (*path, str(key)))
-        elif isinstance(value, (tuple, list)):
-            for item in value:
-                walk(item, path)
-        elif attrs.has(type(value)):
-            seen.add(id(value))
-            if isinstance(value, Component):
-                path = path if isinstance(value, Stack) else (*path, value.name)
-                found.setdefault(".".join(path), value)
-            for name in _fields(value):
-                walk(getattr(value, name), path)
-
-    walk(component, ())
+    for path, value in _walk(component, (), set()):
+        if isinstance(value, Component):
+            found.setdefault(".".join(path), value)
     return found
+
+
+def _walk(value: object, path: tuple[str, ...], seen: set[int]) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Visit every record within a value once, with the names on the way to it."""
+    if id(value) in seen:
+        return
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _walk(item, (*path, str(key)), seen)
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _walk(item, path, seen)
+    elif attrs.has(type(value)):
+        seen.add(id(value))
+        if isinstance(value, Component) and not isinstance(value, Stack):
+            path = (*path, value.name)
+        yield path, value
+        for name in _fields(value):
+            yield from _walk(getattr(value, name), path, seen)
+
+
+def fleets_in(component: Component) -> dict[str, Fleet]:
+    """Find every fleet that a component reads, by name; of several of one name the first."""
+    found: dict[str, Fleet] = {}
+    for _, value in _walk(component, (), set()):
+        if isinstance(value, Fleet):
+            found.setdefault(value.name, value)
+    return found
+
+
+def with_servers(component: Component, counts: Mapping[str, Sequence[int]]) -> list[Component]:
+    """Make a component anew for each number of servers of its fleets: what an optimiser chooses from.
+
+    Args:
+        component: The component.
+        counts: Numbers of servers by the name of a fleet; names that it does not read are left aside.
+
+    Returns:
+        One component for each combination, in the order of the numbers.
+    """
+    made = [component]
+    for name, fleet in fleets_in(component).items():
+        if name in counts:
+            sizes = [attrs.evolve(fleet, count=count) for count in counts[name]]
+            made = [replaced(one, fleet, size) for one in made for size in sizes]
+    return made
 
 
 def caches_in(component: Component) -> dict[str, Component]:
@@ -79,8 +109,8 @@ def routers_in(component: Component) -> dict[str, Component]:
     }
 
 
-def replaced(whole: Component, part: Component, by: Component) -> Component:
-    """Put another component in the place of a part, wherever that object stands.
+def replaced(whole: Component, part: object, by: object) -> Component:
+    """Put another component, or fleet, in the place of a part, wherever that object stands.
 
     What does not hold the part stays the same object, and what holds it becomes one new
     object wherever it stands, so that one fleet remains one fleet.

@@ -14,6 +14,9 @@ from llm_tco.errors import InfeasibleError, InvalidValueError
 
 _SHARES_TOLERANCE: Final = 1e-9
 
+_MET: Final = 1e-12
+"""Relative error up to which a target is met: means over many queries are rounded."""
+
 
 @attrs.frozen
 class Always:
@@ -197,7 +200,7 @@ class Hull:
             InfeasibleError: The budget is below the cheapest policy.
         """
         first = self.points[0]
-        if cost_per_request < first.cost_per_request:
+        if not meets(cost_per_request, first.cost_per_request):
             raise InfeasibleError(
                 f"no policy costs {cost_per_request:g} {first.currency} per request or less: the cheapest, "
                 f"{describe(first.policy)}, costs {first.cost_per_request:g}. Raise the budget or add a cheaper model."
@@ -211,7 +214,7 @@ class Hull:
             InfeasibleError: The quality is above the best policy.
         """
         last = self.points[-1]
-        if quality > last.quality:
+        if not meets(last.quality, quality):
             raise InfeasibleError(
                 f"no policy reaches a quality of {quality:g}: the best, {describe(last.policy)}, has "
                 f"{last.quality:g}. Lower the target or add a better model."
@@ -249,6 +252,11 @@ def _located(place: float, grid: FloatArray) -> tuple[int, float]:
     if below == len(grid) - 1 or place <= grid[below]:
         return below, 0.0
     return below, float((place - grid[below]) / (grid[below + 1] - grid[below]))
+
+
+def meets(amount: FloatArray | float, least: FloatArray | float) -> Any:
+    """Say whether amounts of at least 0 reach others, but for rounding errors."""
+    return np.asarray(amount) >= np.asarray(least) * (1.0 - _MET)
 
 
 def check_target(quality: float | None, cost_per_request: float | None) -> None:

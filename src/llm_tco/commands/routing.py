@@ -11,7 +11,9 @@ import click
 from llm_tco.commands import EXIT_NO, json_option, print_json, print_tables
 
 if TYPE_CHECKING:
-    from llm_tco.analysis.compare import Comparison
+    from llm_tco.analysis.compare import Comparison, Option
+    from llm_tco.analysis.optimise import Mix
+    from llm_tco.components.router import Route
 
 _FILE: Final = click.Path(path_type=Path)
 _HISTORY: Final = (
@@ -31,6 +33,8 @@ _HISTORY: Final = (
     "--entries", type=click.IntRange(min=1), multiple=True, help="Entries that a cache holds; may be repeated."
 )
 @click.option("--near", type=click.FloatRange(0, 1, min_open=True), help="Similarity from which on prompts are alike.")
+@click.option("--shingle", type=click.IntRange(min=1), metavar="COUNT",
+              help="Characters of the runs that --near compares: 5 unless stated; 2 suits Chinese.")  # fmt: skip
 @json_option
 def cache(
     file: Path | None,
@@ -43,6 +47,7 @@ def cache(
     ttl_h: float | None,
     entries: tuple[int, ...],
     near: float | None,
+    shingle: int | None,
     as_json: bool,
 ) -> None:
     """Say what the caches of a scenario FILE save, and from which hit rate on.
@@ -50,7 +55,8 @@ def cache(
     Each cache is held against the same option without it. With --log, the hit rates that a
     log of prompts shows instead. Exit status 3 where no option carries the load.
     """
-    for_log = {"--column": column, "--time-column": time_column, "--ttl-h": ttl_h, "--entries": entries, "--near": near}
+    for_log = {"--column": column, "--time-column": time_column, "--ttl-h": ttl_h, "--entries": entries}
+    for_log |= {"--near": near, "--shingle": shingle}
     for_file = {"--option": option, "--unlocked": unlocked}
     _one_of(file, log, "--log", for_file=for_file, for_other=for_log)
     if log is not None:
@@ -58,7 +64,9 @@ def cache(
             raise click.UsageError("--log needs --column, the name of the column that holds the prompts")
         if (ttl_h is None) != (time_column is None):
             raise click.UsageError("--ttl-h and --time-column need each other")
-        _log(log, column, time_column, ttl_h, entries, near, as_json=as_json)
+        if shingle is not None and near is None:
+            raise click.UsageError("--shingle needs --near, the similarity from which on prompts are alike")
+        _log(log, column, time_column, ttl_h, entries, near, shingle, as_json=as_json)
     elif file is not None:
         _caches(file, option, unlocked=unlocked, as_json=as_json)
 
@@ -119,24 +127,29 @@ def _log(
     ttl_h: float | None,
     entries: Sequence[int],
     near: float | None,
+    shingle: int | None,
     *,
     as_json: bool,
 ) -> None:
     from llm_tco.frontiers import csv_table
     from llm_tco.report.caches import log_document, render_log
     from llm_tco.units import SECONDS_PER_HOUR
-    from llm_tco.usage.outcomes import take_columns
-    from llm_tco.usage.similar import exact_hits, lru_curve, near_hits
+    from llm_tco.usage.similar import SHINGLE, exact_hits, lru_curve, near_hits
+    from llm_tco.usage.tables import take_columns, to_seconds
 
     names = [column, *([] if time_column is None else [time_column])]
     columns: Mapping[str, list[str]] = take_columns(csv_table(log), names, title=str(log))  # type: ignore[assignment]  # columns of text
     prompts = columns[column]
-    seconds = None if time_column is None else _seconds(columns[time_column], time_column, log)
+    seconds = None if time_column is None else to_seconds(columns[time_column], time_column, title=str(log))
     ttl_s = None if ttl_h is None else ttl_h * SECONDS_PER_HOUR
     exact = exact_hits(prompts, seconds=seconds, ttl_s=ttl_s, renewed=ttl_s is not None).hit_rate
     sizes = list(dict.fromkeys(entries))
     rates = lru_curve(prompts, seconds=seconds, ttl_s=ttl_s).hit_rate(sizes).tolist() if sizes else []
-    alike = None if near is None else {"threshold": near, "hit_rate": near_hits(prompts, threshold=near).hit_rate}
+    alike = None
+    if near is not None:
+        size = SHINGLE if shingle is None else shingle
+        rate = near_hits(prompts, threshold=near, shingle=size).hit_rate
+        alike = {"threshold": near, "shingle": size, "hit_rate": rate}
     document = log_document(
         log.name,
         prompts=len(prompts),
@@ -152,25 +165,6 @@ def _log(
         print_tables(render_log(document))
 
 
-def _seconds(cells: Sequence[str], column: str, log: Path) -> list[float]:
-    """Read times: numbers are seconds, everything else is ISO 8601."""
-    from datetime import datetime
-
-    from llm_tco.errors import ProblemsError
-
-    try:
-        return [float(cell) for cell in cells]
-    except ValueError:
-        pass  # they are days and times then
-    try:
-        moments = [datetime.fromisoformat(cell) for cell in cells]
-        return [(moment - moments[0]).total_seconds() for moment in moments]
-    except ValueError as error:
-        raise ProblemsError(str(log), [f"column {column!r}: {error}"]) from None
-    except TypeError:
-        raise ProblemsError(str(log), [f"column {column!r}: has times with a zone and times without one"]) from None
-
-
 def _pairs(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     found = {}
     for text in given:
@@ -178,6 +172,16 @@ def _pairs(_: click.Context, parameter: click.Parameter, given: tuple[str, ...])
         if not (name and equals and value):
             raise click.BadParameter(f"must be a name and a value such as {parameter.metavar}, got {text!r}")
         found[name.strip()] = value.strip()
+    return found
+
+
+def _ranges(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, range]:
+    found = {}
+    for name, text in _pairs(context, parameter, given).items():
+        low, dots, high = text.partition("..")
+        if not (low.isdecimal() and (high if dots else low).isdecimal()) or not 1 <= int(low) <= int(high or low):
+            raise click.BadParameter(f"must be a range of numbers from 1 on such as {name}=1..8, got {text!r}")
+        found[name] = range(int(low), int(high or low) + 1)
     return found
 
 
@@ -189,6 +193,8 @@ def _pairs(_: click.Context, parameter: click.Parameter, given: tuple[str, ...])
 @click.option("--quality", type=click.FloatRange(0, 1), help="Least share of right answers of the cheapest mix.")
 @click.option("--latency-s", type=click.FloatRange(min=0), help="Longest latency of a route in the cheapest mix.")
 @click.option("--mean-latency-s", type=click.FloatRange(min=0), help="Longest mean latency of the cheapest mix.")
+@click.option("--servers", multiple=True, callback=_ranges, metavar="FLEET=LOW..HIGH",
+              help="Numbers of servers of a fleet from which --optimise chooses; may be repeated.")  # fmt: skip
 @click.option("--chart", type=_FILE, help="Draw the frontier of FILE to this .svg, .png, .html or .json file.")
 @click.option("--history", type=_FILE, help="A CSV file with one row per record, in the place of FILE.")
 @click.option("--column", multiple=True, callback=_pairs, metavar="FIELD=COLUMN",
@@ -206,6 +212,7 @@ def route(
     quality: float | None,
     latency_s: float | None,
     mean_latency_s: float | None,
+    servers: dict[str, range],
     chart: Path | None,
     history: Path | None,
     column: dict[str, str],
@@ -215,11 +222,14 @@ def route(
 ) -> None:
     """Say what the routers of a scenario FILE cost, give and save.
 
-    With --optimise, their cheapest shares. Where FILE holds a table [frontier], say what a table of outcomes allows: models,
+    With --optimise, their cheapest shares, and with --servers the number of servers as well.
+    Where FILE holds a table [frontier], say what a table of outcomes allows: models,
     thresholds, the oracle, savings with intervals. With --history, what a router has cost.
     Exit status 3 where no option carries the load, or nothing meets the target.
     """
-    limits = {"--quality": quality, "--latency-s": latency_s, "--mean-latency-s": mean_latency_s}
+    limits: dict[str, object] = {
+        "--quality": quality, "--latency-s": latency_s, "--mean-latency-s": mean_latency_s, "--servers": servers,
+    }  # fmt: skip
     of_scenario = {"--option": option, "--unlocked": unlocked, "--optimise": optimise, **limits}
     for_history = {"--column": column, "--currency": currency, "--cost": costs}
     _one_of(file, history, "--history", for_file={**of_scenario, "--chart": chart}, for_other=for_history)
@@ -234,7 +244,8 @@ def route(
         elif chart is not None:
             raise click.UsageError(f"--chart draws the table [frontier], and {file} holds none")
         elif optimise:
-            _optimise(file, option, quality, latency_s, mean_latency_s, unlocked=unlocked, as_json=as_json)
+            asked = {"min_quality": quality, "max_latency_s": latency_s, "max_mean_latency_s": mean_latency_s}
+            _optimise(file, option, asked, servers, unlocked=unlocked, as_json=as_json)
         else:
             _refuse(limits, "without --optimise")
             _routers(file, option, unlocked=unlocked, as_json=as_json)
@@ -243,42 +254,38 @@ def route(
 def _optimise(
     file: Path,
     option: str | None,
-    quality: float | None,
-    latency_s: float | None,
-    mean_latency_s: float | None,
+    limits: Mapping[str, float | None],
+    servers: Mapping[str, range],
     *,
     unlocked: bool,
     as_json: bool,
 ) -> None:
-    from llm_tco.analysis.nested import routers_in
-    from llm_tco.analysis.optimise import cheapest_mix_of
-    from llm_tco.components.router import Router
-    from llm_tco.errors import InfeasibleError
+    from llm_tco.analysis.nested import fleets_in
+    from llm_tco.errors import InfeasibleError, suggest
     from llm_tco.report.routing import mix_document, mix_figures, render_mixes
     from llm_tco.scenario import load_scenario
 
     scenario = load_scenario(file, locked=not unlocked)
     comparison = scenario.compare()
-    mixes = []
-    for name in _named(comparison, option):
-        if any(isinstance(router, Router) for router in routers_in(comparison[name].component).values()):
-            try:
-                mix = cheapest_mix_of(
-                    comparison,
-                    name,
-                    min_quality=quality,
-                    max_latency_s=latency_s,
-                    max_mean_latency_s=mean_latency_s,
-                )
-                mixes.append(mix_figures(comparison[name], mix))
-            except InfeasibleError as error:
-                mixes.append(mix_figures(comparison[name], str(error)))
-            except ModuleNotFoundError as error:
-                raise click.ClickException(str(error)) from None
-    if not mixes:
+    ways = {name: found for name in _named(comparison, option) if (found := _alternatives(comparison[name], servers))}
+    if not ways:
         where = "no option holds" if option is None else f"the option {option!r} does not hold"
         raise click.UsageError(f"{file}: {where} a router by share, of the kind router, whose shares could be changed")
-    limits = {"min_quality": quality, "max_latency_s": latency_s, "max_mean_latency_s": mean_latency_s}
+    read = {fleet for _, fleets in ways.values() for fleet in fleets}
+    for fleet in servers:
+        if fleet not in read:
+            known = {name for one in _named(comparison, option) for name in fleets_in(comparison[one].component)}
+            raise click.UsageError(
+                f"--servers {fleet}=…: no route to choose from reads that fleet{suggest(fleet, known)}"
+            )
+    mixes = []
+    for name, (routes, _) in ways.items():
+        try:
+            mixes.append(mix_figures(comparison[name], _cheapest(comparison, name, routes, limits)))
+        except InfeasibleError as error:
+            mixes.append(mix_figures(comparison[name], str(error)))
+        except ModuleNotFoundError as error:
+            raise click.ClickException(str(error)) from None
     document = mix_document(scenario.title, comparison.terms.currency, limits, mixes)
     if as_json:
         print_json(document)
@@ -286,6 +293,58 @@ def _optimise(
         print_tables(render_mixes(document))
     if any(mix["problem"] is not None for mix in mixes):
         raise SystemExit(EXIT_NO)
+
+
+def _alternatives(option: Option, servers: Mapping[str, range]) -> tuple[dict[str, list[Route]], set[str]] | None:
+    """Give the routes of an option's router by share with each number of servers, and the fleets that they read.
+
+    An option without such a router is one route, if it reads a fleet whose servers are to be chosen.
+    """
+    import attrs
+
+    from llm_tco.analysis.nested import fleets_in, routers_in, with_servers
+    from llm_tco.components.router import Route, Router
+
+    routers = [router for router in routers_in(option.component).values() if isinstance(router, Router)]
+    routes = dict(routers[0].routes) if routers else {option.name: Route(option.component)}
+    fleets = {fleet for route in routes.values() for fleet in fleets_in(route.target)}
+    if not routers and fleets.isdisjoint(servers):
+        return None
+    made = {
+        name: [attrs.evolve(route, target=target) for target in with_servers(route.target, servers)]
+        for name, route in routes.items()
+    }
+    return made, fleets
+
+
+def _cheapest(
+    comparison: Comparison, name: str, routes: Mapping[str, Sequence[Route]], limits: Mapping[str, float | None]
+) -> Mix:
+    from llm_tco.analysis.nested import routers_in
+    from llm_tco.analysis.optimise import cheapest_mix, cheapest_mix_of
+    from llm_tco.components.router import Router
+
+    option = comparison[name]
+    quality, latency_s, mean_latency_s = (
+        limits[limit] for limit in ("min_quality", "max_latency_s", "max_mean_latency_s")
+    )
+    if any(isinstance(router, Router) for router in routers_in(option.component).values()):
+        return cheapest_mix_of(
+            comparison,
+            name,
+            alternatives=routes,
+            min_quality=quality,
+            max_latency_s=latency_s,
+            max_mean_latency_s=mean_latency_s,
+        )
+    return cheapest_mix(
+        routes,
+        option.demand,
+        comparison.terms,
+        min_quality=quality,
+        max_latency_s=latency_s,
+        max_mean_latency_s=mean_latency_s,
+    )
 
 
 def _routers(file: Path, option: str | None, *, unlocked: bool, as_json: bool) -> None:

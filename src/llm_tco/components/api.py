@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from llm_tco._fields import FloatArray, Number, column, is_a, number, text
 from llm_tco.catalog.prices import TokenPrice
-from llm_tco.catalog.weeks import MINUTES_PER_HOUR, Moments, local_minutes, time_zone
+from llm_tco.catalog.rates import DEFAULT_TTL
+from llm_tco.catalog.weeks import DAYS, MINUTES_PER_HOUR, IntArray, Moments, local_minutes, names_of
 from llm_tco.components.base import Composable
 from llm_tco.demand import Demand, Lengths, Stream
 from llm_tco.errors import InvalidValueError
@@ -26,18 +27,22 @@ Prices = TokenPrice | tuple[TokenPrice, ...]
 """One price for all months, or a path of rows whose periods follow one another."""
 
 
-Tokens = tuple[FloatArray, FloatArray, FloatArray, Mapping[str, FloatArray]]
+Tokens = tuple[FloatArray, FloatArray, FloatArray, Mapping[str, FloatArray], FloatArray]
 """The tokens of each kind of request, as `TokenPrice.per_request_cost` takes them."""
 
 Mask = npt.NDArray[np.bool_]
 
 _ROUNDING: Final = 1e-12
 _WHOSE_CLOCK: Final = (
-    "the hours of the load are read by the clock of {}; state load_timezone, the same one if that is meant"
+    "the hours of the load are read by the clock of {}; state the workload's timezone, the same one if that is meant"
 )
 _MEAN_OF_HITS: Final = (
     "cached_share is the mean of what a cache reads, and {} has a least charge or graduated tiers, for which hits and "
     "misses are priced one by one: state a prompt_cache in front of it instead"
+)
+_REASONING_UNKNOWN: Final = (
+    "{} bills reasoning tokens apart, and how many of the output tokens are reasoning is not known: all are priced as "
+    "output. State reasoning_share"
 )
 _HOURS_UNKNOWN: Final = (
     "{} has other prices at some hours, and the hours of the load are not known: each hour of the week counts "
@@ -93,7 +98,8 @@ class ApiUsage(Composable):
         cache_write_share: Share of the input tokens that are written to it.
         cache_write_ttl: For how long they are kept there, such as `"5m"`; it may be left out
             where the price states one rate of cache writes.
-        load_timezone: Time zone of the workload's hourly load; without one, the price's own.
+        reasoning_share: Share of the output tokens that are reasoning, which matters where a
+            price bills these apart.
         name: First step of the paths of its lines.
     """
 
@@ -103,7 +109,7 @@ class ApiUsage(Composable):
     cached_share: Number = number(ge=0, le=1, default=0.0)
     cache_write_share: Number = number(ge=0, le=1, default=0.0, kw_only=True)
     cache_write_ttl: str | None = attrs.field(default=None, kw_only=True)
-    load_timezone: str | None = time_zone(default=None)
+    reasoning_share: Number | None = number(ge=0, le=1, default=None, optional=True, kw_only=True)
     name: str = text(default="api")
 
     def __attrs_post_init__(self) -> None:
@@ -111,7 +117,11 @@ class ApiUsage(Composable):
             raise InvalidValueError("cache_write_share", "must, with cached_share, be at most 1")
         if np.any(self.cache_write_share) and self.cache_write_ttl is None:
             for row in self.rows:
-                row.writes(1.0)  # refuses here, at the door, a time-to-live that is not clear
+                if len(row.cache_write) > 1 and DEFAULT_TTL not in row.cache_write:
+                    own = ", ".join(row.cache_write)
+                    raise InvalidValueError(
+                        "cache_write_ttl", f"is missing: {row.title} has prices of cache writes for {own}. State one"
+                    )
 
     @property
     def rows(self) -> tuple[TokenPrice, ...]:
@@ -127,11 +137,8 @@ class ApiUsage(Composable):
         for row, months in _in_force(self.price, timeline):
             used.append(row)
             unpriced &= ~months
-            hours = Hours.of(row, demand, self.load_timezone)
-            if not hours.known:
-                notes.add(("estimate", _HOURS_UNKNOWN.format(row.title)))
-            elif row.windows and isinstance(demand.load.shape, HourOfWeek) and self.load_timezone is None:
-                notes.add(("caution", _WHOSE_CLOCK.format(row.timezone)))
+            hours = Hours.of(row, demand)
+            notes.update(_left_open(self, row, demand, hours))
             for stream in demand.streams:
                 tokens = self._tokens(row, stream.lengths)
                 bill = bill + np.where(months, hours.bill(stream, tokens), 0.0)
@@ -170,7 +177,18 @@ class ApiUsage(Composable):
         writes: Mapping[str, FloatArray] = {}
         if np.any(written):
             writes = row.writes(written) if ttl is None else {ttl: written}
-        return inputs, lengths.output_tokens, cached, writes
+        share = 0.0 if self.reasoning_share is None else self.reasoning_share
+        return inputs, lengths.output_tokens, cached, writes, column(share) * lengths.output_tokens
+
+
+def _left_open(api: ApiUsage, row: TokenPrice, demand: Demand, hours: Hours) -> Iterator[tuple[str, str]]:
+    """Say what a price asks and nobody has said."""
+    if not hours.known:
+        yield "estimate", _HOURS_UNKNOWN.format(row.title)
+    elif row.windows and isinstance(demand.load.shape, HourOfWeek) and demand.load.shape.timezone is None:
+        yield "caution", _WHOSE_CLOCK.format(row.timezone)
+    if api.reasoning_share is None and any(flat.reasoning not in (None, flat.output) for flat in row.flats):
+        yield "estimate", _REASONING_UNKNOWN.format(row.title)
 
 
 def _in_force(price: Prices, timeline: Timeline) -> Iterator[tuple[TokenPrice, Mask]]:
@@ -211,17 +229,17 @@ class Hours:
     def unpriced(self, stream: Stream, tokens: Tokens, months: Mask) -> set[str]:
         """Name the kinds of token that occur in some months and have no rate there."""
         occurs = stream.lengths.weights > 0
-        inputs, outputs, cached, written = tokens
+        inputs, outputs, cached, written, reasoning = tokens
         writes: dict[str, FloatArray | float] = {ttl: length * occurs for ttl, length in written.items()}
         return {
             kind
             for flat, share in zip(self.flats, self.shares, strict=True)
             if np.any((stream.requests > 0) & months & (share > 0))
-            for kind in flat.unpriced(inputs * occurs, outputs * occurs, cached * occurs, writes)
+            for kind in flat.unpriced(inputs * occurs, outputs * occurs, cached * occurs, writes, reasoning * occurs)
         }
 
     @classmethod
-    def of(cls, row: TokenPrice, demand: Demand, timezone: str | None) -> Hours:
+    def of(cls, row: TokenPrice, demand: Demand) -> Hours:
         """Spread the load of a demand over a price."""
         if not row.windows:
             return cls((row,), (np.ones(1),), True)
@@ -229,11 +247,11 @@ class Hours:
         places = range(len(row.flats))
         if isinstance(shape, HourOfWeek):
             parts = _hourly_parts(demand)
-            clocks = _hours_of(row, demand, row.timezone if timezone is None else timezone)
+            clocks = _hours_of(row, demand, shape.timezone or row.timezone)
             return cls(row.flats, tuple(over_time(parts, clocks[place]) for place in places), True)
-        counts = np.bincount(row.schedule, minlength=len(places)) / row.schedule.size
+        counts = _hours_of(row, demand, row.timezone).mean(axis=-1)
         flat = isinstance(shape, Peak) and bool(np.all(shape.peak == 1.0))
-        return cls(row.flats, tuple(counts[place : place + 1] for place in places), flat)
+        return cls(row.flats, tuple(counts), flat)
 
 
 def _hourly_parts(demand: Demand) -> FloatArray:
@@ -259,7 +277,30 @@ def _hours_of(row: TokenPrice, demand: Demand, timezone: str) -> FloatArray:
         by_hour = np.roll(row.schedule, -minutes).reshape(-1, MINUTES_PER_HOUR)
         for place in range(len(row.flats)):
             parts[place, ahead == minutes] = (by_hour == place).mean(axis=-1)
+    _add_holidays(parts, row, timeline, ahead)
     return parts
+
+
+def _add_holidays(parts: FloatArray, row: TokenPrice, timeline: Timeline, ahead: IntArray) -> None:
+    """Give the weekdays of each month that are holidays, or follow one, their hours instead of a weekday's.
+
+    Of the four or five Fridays of a month, one that is a holiday has its share.
+    """
+    months = np.array(timeline.days, dtype="datetime64[D]").astype(np.int64)
+    holidays = np.array(row.holidays, dtype="datetime64[D]").astype(np.int64)
+    days = np.unique(np.concatenate([holidays, holidays + 1]))
+    days = days[(days >= months[0]) & (days < months[-1])]
+    befores, names = names_of(days, row.holidays)
+    _, weekdays = names_of(days, ())
+    for day, before, name, weekday in zip(days, befores, names, weekdays, strict=True):
+        month = int(np.searchsorted(months, day, side="right"))
+        alike = np.arange(day - (day - months[month - 1]) // 7 * 7, months[month], 7).size
+        usual = row.by_day[(weekday - 1) % len(DAYS), weekday]
+        for place in range(len(parts)):
+            week = np.zeros((len(DAYS), usual.size))
+            week[weekday] = (row.by_day[before, name] == place).astype(float) - (usual == place)
+            hours = np.roll(week.ravel(), -ahead[month]).reshape(-1, MINUTES_PER_HOUR).mean(axis=-1)
+            parts[place, month] += hours / alike
 
 
 def _first_days(timeline: Timeline) -> Moments:

@@ -41,7 +41,8 @@ def deferred(shape: LoadShape, share: Number, *, within: str = "week") -> LoadSh
         raise InvalidValueError("share", "must be one number where the hours of the load are known, got draws")
     hours = np.asarray(shape.loads)
     blocks = hours.reshape(-1, HOURS_PER_DAY) if within == "day" else hours[None, :]
-    return HourOfWeek(tuple(_filled(blocks * (1.0 - share), blocks.sum(axis=-1) * share).ravel().tolist()))
+    filled = _filled(blocks * (1.0 - share), blocks.sum(axis=-1) * share)
+    return HourOfWeek(tuple(filled.ravel().tolist()), shape.timezone)
 
 
 def _filled(loads: FloatArray, waiting: FloatArray) -> FloatArray:

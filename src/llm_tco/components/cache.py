@@ -8,7 +8,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from llm_tco._fields import FloatArray, Number, choice, column, is_a, number, text
+from llm_tco._fields import FloatArray, Number, choice, column, is_a, number, plain, text
 from llm_tco.components.answers import ANSWER_SECONDS, CATEGORY, RIGHT_ANSWERS, UNDER_SERVED, holds
 from llm_tco.components.base import Component, Composable, monthly
 from llm_tco.demand import Demand
@@ -37,12 +37,22 @@ def hit_share_of_ttl(ttl: Number, reuse: Number, *, renewed: bool = False) -> Fl
     Returns:
         Shares from 0 to 1, shape `(...)`; 0 where the time-to-live is 0.
 
+    Raises:
+        InvalidValueError: The time-to-live is below 0, or the time between repetitions is not above 0.
+
     >>> float(hit_share_of_ttl(3.0, 1.0))
     0.75
     """
-    ratio = np.asarray(ttl, dtype=np.float64) / reuse
-    share: FloatArray = -np.expm1(-ratio) if renewed else ratio / (1.0 + ratio)
-    return np.asarray(share)
+    lives, apart = np.asarray(ttl, dtype=np.float64), np.asarray(reuse, dtype=np.float64)
+    known = np.isfinite(lives) & (lives >= 0)
+    if not known.all():
+        raise InvalidValueError("ttl", f"must be a number of at least 0, got {plain(lives[~known].flat[0])}")
+    if not np.all(apart > 0):
+        raise InvalidValueError("reuse", f"must be above 0, got {plain(np.min(apart))}")
+    if not renewed:
+        return np.asarray(lives / (lives + apart))
+    with np.errstate(over="ignore"):  # what lives for ever, as seen from the next use, is always there
+        return np.asarray(-np.expm1(-lives / apart))
 
 
 def warmth(demand: Demand, *, months: Number = 0.0, requests: Number = 0.0) -> FloatArray:

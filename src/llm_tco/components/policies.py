@@ -233,32 +233,37 @@ def _to_quantiles(value: object, attribute: attrs.Attribute[Any]) -> tuple[tuple
 def score_quantiles(scores: npt.ArrayLike, *, parts: int = 100) -> tuple[tuple[float, float], ...]:
     """Describe scores by rows of a score and the share of them that is at most that.
 
+    A score that is kept has two rows, just below it and at it, so that the requests that
+    have it are a step of the curve and not a slope.
+
     Args:
         scores: The scores of requests, shape `(n,)`.
-        parts: Rows at most, beside the first; with as many different scores or fewer, every one is a row.
+        parts: Different scores that are kept at most; with as many or fewer, every share is exact.
     """
     levels, counts = np.unique(real_array(scores, "scores"), return_counts=True)
     if not levels.size:
         raise InvalidValueError("scores", "must hold at least one score")
     seen = np.cumsum(counts)
-    shares = seen / seen[-1]
-    below = np.nextafter(levels[0], -np.inf)  # below the lowest score there is none
+    shares, before = seen / seen[-1], (seen - counts) / seen[-1]
+    kept = np.arange(levels.size)
     if levels.size > parts:
-        rows = np.unique(np.searchsorted(shares, np.arange(1, parts + 1) / parts - 1e-12))
-        levels, shares = levels[rows], shares[rows]
-    return ((float(below), 0.0), *zip(levels.tolist(), shares.tolist(), strict=True))
+        kept = np.unique(np.searchsorted(shares, np.arange(1, parts + 1) / parts - 1e-12))
+    both = np.union1d(kept, 0)  # below the lowest score there is none, even if it is not kept
+    rows = dict(zip(np.nextafter(levels[both], -np.inf).tolist(), before[both].tolist(), strict=True))
+    rows.update(zip(levels[kept].tolist(), shares[kept].tolist(), strict=True))
+    return tuple(sorted(rows.items()))
 
 
 @attrs.frozen(eq=False, kw_only=True)
 class ThresholdRouter(Composable):
-    """A router by a score: requests whose score lies above a threshold go to the strong route.
+    """A router by a score: requests whose score is at least a threshold go to the strong route.
 
-    The share above it is read off the distribution of scores, on straight lines between its rows.
-    Where that share is known, a `Router` says the same.
+    Their share is read off the distribution of scores, on straight lines between its rows; see
+    `score_quantiles`. Where that share is known, a `Router` says the same.
 
     Attributes:
-        weak: The route of scores up to the threshold.
-        strong: The route of scores above it.
+        weak: The route of scores below the threshold.
+        strong: The route of the others.
         threshold: The threshold.
         scores: Rows of a score and the share of the requests that have at most that score.
         fee_per_request: What the scoring of a request costs. [currency]
@@ -288,10 +293,13 @@ class ThresholdRouter(Composable):
 
     @property
     def strong_share(self) -> Number:
-        """Share of the requests whose score lies above the threshold."""
+        """Share of the requests whose score is at least the threshold."""
         scores, shares = np.array(self.scores).T
-        above = 1.0 - np.interp(self.threshold, scores, shares, left=0.0)
-        return float(above) if np.ndim(above) == 0 else above
+        threshold = np.asarray(self.threshold, dtype=np.float64)
+        below = np.nextafter(threshold, -np.inf)
+        # A row just below the threshold says that some requests have this very score.
+        share = 1.0 - np.interp(np.where(np.isin(below, scores), below, threshold), scores, shares, left=0.0)
+        return float(share) if np.ndim(share) == 0 else share
 
     def parts(self, demand: Demand) -> dict[str, Demand]:
         """Say which requests take each route."""
@@ -314,6 +322,7 @@ class Attempt:
         quality: Share of right answers among those that are kept, 0 to 1.
         quality_of_all: The same if every request were asked there and every answer kept, for baselines.
         latency_s: Mean time until an answer. [s]
+        max_requests_per_s: Requests a second that it takes at most; what lies above is unserved. [1/s]
     """
 
     name: str = text()
@@ -322,6 +331,7 @@ class Attempt:
     quality: Number | None = number(ge=0, le=1, default=None, optional=True)
     quality_of_all: Number | None = number(ge=0, le=1, default=None, optional=True)
     latency_s: Number | None = number(ge=0, default=None, optional=True)
+    max_requests_per_s: Number | None = number(ge=0, default=None, optional=True)
 
 
 def _to_attempts(value: Sequence[Attempt]) -> tuple[Attempt, ...]:

@@ -9,7 +9,6 @@ import numpy as np
 
 from llm_tco._fields import FloatArray, Number, column, is_a, number, text
 from llm_tco.catalog.tariffs import Tariff
-from llm_tco.catalog.weeks import time_zone
 from llm_tco.components.base import Composable, monthly
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
@@ -49,7 +48,6 @@ class Power(Composable):
         wall_factor: Power of the whole server at the wall over that of its accelerators.
         sleep_w: Power of a server that is asleep; without it, none sleeps. [W]
         sleep_after_minutes: Time without a request after which a server sleeps. [min]
-        load_timezone: Time zone of the hours of the load; without it, the tariff's.
         carbon_kg_per_kwh: Carbon intensity; without it, the tariff's. [kg CO2/kWh]
         name: First step of the paths of its lines.
     """
@@ -69,7 +67,6 @@ class Power(Composable):
     sleep_after_minutes: Number | None = number(ge=0, default=None, optional=True, kw_only=True)
     carbon_kg_per_kwh: Number | None = number(ge=0, default=None, optional=True, kw_only=True)
     name: str = text(default="power")
-    load_timezone: str | None = time_zone(default=None)
 
     def __attrs_post_init__(self) -> None:
         check_stated(self)
@@ -92,7 +89,7 @@ class Power(Composable):
         tariff = self.tariff
         parts = [use.kwh]
         if tariff is not None and tariff.bands:
-            parts = use.kwh_in(tariff.by_month(demand.timeline, self.load_timezone))
+            parts = use.kwh_in(tariff.by_month(demand.timeline, demand.load.shape.timezone))
         charge = None if tariff is None else tariff.demand_charge_per_kw_month
         prices, carbon = prices_of(self), carbon_of(self)
         currency = prices[0].currency
@@ -190,8 +187,6 @@ def check_stated(power: Power) -> None:
             raise InvalidValueError(one, f"and {other} are stated together or not at all")
     if power.tdp_w is not None and power.peak_w is not None:
         raise InvalidValueError("peak_w", "must stand alone, without tdp_w and wall_factor, which give it as well")
-    if power.load_timezone is not None and (power.tariff is None or not power.tariff.bands):
-        raise InvalidValueError("load_timezone", "is of no use without a tariff with bands")
     if power.carbon_kg_per_kwh is not None and power.tariff is not None and power.tariff.carbon is not None:
         raise InvalidValueError("carbon_kg_per_kwh", f"is stated by the tariff {power.tariff.key!r} already")
 
@@ -226,10 +221,10 @@ def assumptions(power: Power, demand: Demand) -> frozenset[State]:
         notes.append("something is taken to run throughout every hour with any load; give the fleet's slots")
     states = {State(kind="estimate", path=(power.name,), note=note) for note in notes}
     banded = power.tariff is not None and power.tariff.bands
-    if power.tariff is not None and banded and isinstance(shape, HourOfWeek) and power.load_timezone is None:
+    if power.tariff is not None and banded and isinstance(shape, HourOfWeek) and shape.timezone is None:
         note = (
-            f"the hours of the load are read by the clock of {power.tariff.timezone}; state load_timezone, the same one "
-            "if that is meant"
+            f"the hours of the load are read by the clock of {power.tariff.timezone}; state the workload's timezone, the "
+            "same one if that is meant"
         )
         states.add(State(kind="caution", path=(power.name,), note=note))
     return frozenset(states)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from llm_tco._fields import FloatArray, Number, column, is_a, number, text
+from llm_tco._fields import FloatArray, Number, column, is_a, number, plain, text
 from llm_tco.catalog.models import Throughput
 from llm_tco.components.base import Component, Composable, monthly
 from llm_tco.demand import Demand, Stream
@@ -60,13 +60,27 @@ def break_even_uses(input_price: Number, read_price: Number, write_price: Number
 
 
 def uses_of_hit_rate(hit_rate: Number) -> FloatArray:
-    """Give the uses of a prefix for each time that it is written: 1 / (1 − hit rate)."""
-    return np.asarray(1.0 / (1.0 - np.asarray(hit_rate, dtype=np.float64)))
+    """Give the uses of a prefix for each time that it is written: 1 / (1 − hit rate).
+
+    Raises:
+        InvalidValueError: The hit rate is not below 1: what is never written is never read.
+    """
+    rate = np.asarray(hit_rate, dtype=np.float64)
+    if not np.all(rate < 1):
+        raise InvalidValueError("hit_rate", f"must be below 1, got {plain(np.max(rate))}")
+    return np.asarray(1.0 / (1.0 - rate))
 
 
 def hit_rate_of_uses(uses: Number) -> FloatArray:
-    """Give the hit rate of a prefix that is used so often for each time that it is written: 1 − 1 / uses."""
-    return np.asarray(1.0 - 1.0 / np.asarray(uses, dtype=np.float64))
+    """Give the hit rate of a prefix that is used so often for each time that it is written: 1 − 1 / uses.
+
+    Raises:
+        InvalidValueError: The uses are not above 0.
+    """
+    times = np.asarray(uses, dtype=np.float64)
+    if not np.all(times > 0):
+        raise InvalidValueError("uses", f"must be above 0, got {plain(np.min(times))}")
+    return np.asarray(1.0 - 1.0 / times)
 
 
 def prefill_hours_saved(throughput: Throughput, demand: Demand) -> FloatArray:
@@ -94,7 +108,7 @@ class PromptCache(Composable):
 
     The prefix of a request is a share of its prompt, or so many tokens of it. It is found,
     and read, with the hit rate; else it is computed and written. A prefix that is too short
-    is neither. An API bills both by its own prices; own servers save the time of prefill.
+    is neither. An API bills each request by its own prices; own servers save the time of prefill.
 
     Attributes:
         inner: What answers. It still sees every request.
@@ -122,8 +136,10 @@ class PromptCache(Composable):
     name: str = text(default="prompt cache")
 
     def __attrs_post_init__(self) -> None:
-        if (self.prefix_share is None) == (self.prefix_tokens is None):
+        if self.prefix_share is None and self.prefix_tokens is None:
             raise InvalidValueError("prefix_share", "must be given, or prefix_tokens instead")
+        if self.prefix_share is not None and self.prefix_tokens is not None:
+            raise InvalidValueError("prefix_share", "must stand alone, without prefix_tokens")
 
     def applied(self, demand: Demand) -> Demand:
         """Say of each request how many tokens are read or written.

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from collections.abc import Hashable, Mapping
+from typing import Any, ClassVar, Final, Protocol
 
 import attrs
+import numpy as np
 
-from llm_tco._fields import Number, is_a, number, text
+from llm_tco._fields import FloatArray, Number, column, is_a, number, text
 from llm_tco.components import answers
 from llm_tco.components.base import Component, Composable
 from llm_tco.demand import Demand, check_shares
 from llm_tco.errors import InvalidValueError
 from llm_tco.ledger import Ledger
 from llm_tco.money import Money, money
+from llm_tco.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+
+FITS: Final = 1e-12
+"""Share by which a load may exceed a capacity and still fit: rounding errors must not leave requests over."""
 
 
 class Way(answers.Stated, Protocol):
@@ -24,6 +29,11 @@ class Way(answers.Stated, Protocol):
     @property
     def target(self) -> Component:
         """What answers them."""
+        ...
+
+    @property
+    def max_requests_per_s(self) -> Number | None:
+        """Requests a second that it takes at most. [1/s]."""
         ...
 
 
@@ -38,6 +48,8 @@ class Route:
             stands in the place of what the target says of itself.
         quality_of_all: The same if every request were sent there, for baselines.
         latency_s: Mean time until an answer. [s]
+        max_requests_per_s: Requests a second that it takes at most, such as the rate limit of
+            a provider; what lies above is unserved, or spills over. Servers have their own limit. [1/s]
     """
 
     target: Component = attrs.field(validator=is_a(Component))
@@ -45,6 +57,43 @@ class Route:
     quality: Number | None = number(ge=0, le=1, default=None, optional=True, kw_only=True)
     quality_of_all: Number | None = number(ge=0, le=1, default=None, optional=True, kw_only=True)
     latency_s: Number | None = number(ge=0, default=None, optional=True, kw_only=True)
+    max_requests_per_s: Number | None = number(ge=0, default=None, optional=True, kw_only=True)
+
+
+def limit_level(way: Way, demand: Demand) -> FloatArray:
+    """Give the most that a way takes, as a multiple of the mean load of a demand, shape `(..., T + 1)`.
+
+    Without a limit, or where it is above the peak, that is a level beyond the peak.
+    """
+    beyond = 2.0 * demand.load.peak
+    if way.max_requests_per_s is None:
+        return beyond
+    per_month = column(way.max_requests_per_s) * (HOURS_PER_MONTH * SECONDS_PER_HOUR * (1.0 + FITS))
+    most, asked = np.broadcast_arrays(per_month, demand.requests)
+    with np.errstate(over="ignore"):  # next to no load lies below any level
+        level = np.divide(most, asked, out=np.full(asked.shape, np.inf), where=asked > 0)
+    return np.asarray(np.minimum(level, beyond))
+
+
+def _within_limits(ways: Mapping[str, Way], parts: Mapping[str, Demand]) -> tuple[dict[str, Demand], Ledger]:
+    """Cut off what lies above the limits of some ways; the ledger holds it as unserved."""
+    taken, timeline = dict(parts), next(iter(parts.values())).timeline
+    unserved: FloatArray = np.zeros(timeline.size)
+    steps: dict[Hashable, FloatArray] = {}
+    for name, way in ways.items():
+        if way.max_requests_per_s is None:
+            continue
+        if any(other.target is way.target for other in ways.values() if other is not way):
+            raise InvalidValueError(
+                f"{name}.max_requests_per_s",
+                "is the limit of a component to which another route leads as well. Make one route of both",
+            )
+        level = limit_level(way, parts[name])
+        steps[way, "limit"] = parts[name].load.segment(level)
+        below, above = parts[name].cut(level)
+        if np.any(above.requests > 0):  # else it stays the whole of its load curve
+            taken[name], unserved = below, unserved + above.requests
+    return taken, Ledger(timeline=timeline, unserved=unserved, steps=steps)
 
 
 def hand_out(ways: Mapping[str, Way], parts: Mapping[str, Demand], kept: Mapping[str, Number] | None = None) -> Ledger:
@@ -55,6 +104,7 @@ def hand_out(ways: Mapping[str, Way], parts: Mapping[str, Demand], kept: Mapping
         parts: The demand of each.
         kept: The share of the answers of each way that is kept; all where nothing is said.
     """
+    parts, over = _within_limits(ways, parts)
     together: dict[int, list[str]] = {}
     for name in sorted(ways):
         together.setdefault(id(ways[name].target), []).append(name)
@@ -65,7 +115,7 @@ def hand_out(ways: Mapping[str, Way], parts: Mapping[str, Demand], kept: Mapping
         stated = [(name, ways[name], parts[name], 1.0 if kept is None else kept[name]) for name in names]
         ledgers.append(("+".join(names), answers.stated(ledger, asked, stated)))
     answers.check_known(ledgers)
-    return Ledger.combine((ledger.under(names) for names, ledger in ledgers), same_requests=False)
+    return Ledger.combine((*(ledger.under(names) for names, ledger in ledgers), over), same_requests=False)
 
 
 def with_fee(ledger: Ledger, router: Composable, fee: Money | None, demand: Demand) -> Ledger:

@@ -72,11 +72,17 @@ def _savings(cases: Sequence[dict[str, Any]]) -> RenderableType:
             money(case["own_cost"]),
             percent(case["roi"], sign=True),
             UNKNOWN if case["payback_months"] is None else f"{case['payback_months']:,.1f} months",
-            ", ".join(percent(rate) for rate in case["break_even_hit_rates"]) or "no hit rate",
+            _breaks_even(case),
         )
         for case in cases
     ]
     return grid("What each cache saves", heads, rows)
+
+
+def _breaks_even(case: dict[str, Any]) -> str:
+    """Name the hit rates at which a cache begins or ceases to save; where there is none, it always or never does."""
+    rates = ", ".join(percent(rate) for rate in case["break_even_hit_rates"])
+    return rates or ("saves at any" if case["saving"] > 0 else "no hit rate")
 
 
 def _hits(cases: Sequence[dict[str, Any]]) -> RenderableType:
@@ -134,7 +140,7 @@ def log_document(
         different: Different prompts among them.
         exact: Hit rate of a cache of prompts to the letter that never is full.
         sizes: Hit rate by the entries that a cache holds.
-        near: Threshold and hit rate of prompts that are nearly alike.
+        near: Threshold, characters of a shingle and hit rate of prompts that are nearly alike.
         ttl_h: Hours for which an entry to the letter lives after its last use; None for ever. [h]
     """
     lru = [{"entries": entries, "hit_rate": rate} for entries, rate in sizes.items()]
@@ -152,7 +158,8 @@ def render_log(document: dict[str, Any]) -> RenderableType:
     ]
     if document["near"] is not None:
         near = document["near"]
-        rows.append((f"alike from {near['threshold']:g} on, never full", percent(near["hit_rate"], digits=2)))
+        runs = f"runs of {near['shingle']:g} characters"
+        rows.append((f"alike from {near['threshold']:g} on by {runs}, never full", percent(near["hit_rate"], digits=2)))
     different = f"{document['different_prompts']:,} of them different"
     title = f"{document['log']}: {document['requests']:,} requests, {different}"
     # The title stands above the table, as that of a narrow table is broken within a sentence.

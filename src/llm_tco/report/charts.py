@@ -139,7 +139,9 @@ class _Frame:
 def _line(series: str, frame: _Frame, currency: str, unit: str, right: bool) -> dict[str, Any]:
     _, colour, dashes = _SERIES[series]
     ylabel = "Quality: share of right answers" if right else "Quality: mean score"
-    percent = {"format": ".0%"} if right else {}
+    # Above all right answers there is room for a label, and no quality.
+    within = {"labelExpr": "datum.value > 1.0001 ? '' : datum.label"}
+    percent = {"format": ".0%", **within} if right else within
     return {
         "data": {"name": "frontier"},
         "transform": [{"filter": f"datum.series === '{series}'"}],

@@ -30,6 +30,12 @@ EQUAL: Final = "random at equal quality"
 _CORNERS: Final = 12
 """Corners of the hull that a terminal shows; JSON holds all of them."""
 
+_BASES: Final = {
+    "repriced": "Each request is priced as if that tier had answered it.",
+    "mean": "Each request is taken to cost what that tier's own cost on the mean, long or short.",
+}
+"""How a history prices the baselines, in words."""
+
 
 def router_figures(comparison: Comparison, path: str, *, option: str) -> dict[str, Any]:
     """Lay a router out as plain data: its routes, what it costs and gives, and what it saves.
@@ -50,7 +56,7 @@ def router_figures(comparison: Comparison, path: str, *, option: str) -> dict[st
         savings = router_savings(comparison, path, also=_at_equal_quality(comparison, path, answers.quality))
     else:  # of no request there is no share and no quality, only a cost
         given = {**dict.fromkeys(given), "cost": answers.cost}
-    stated = ("quality", "quality_of_all", "latency_s")
+    stated = ("quality", "quality_of_all", "latency_s", "max_requests_per_s")
     return {
         "option": option,
         "path": path,
@@ -125,7 +131,7 @@ def _totals(routers: Sequence[Mapping[str, Any]], currency: str) -> RenderableTy
 
 
 def _routes(routers: Sequence[Mapping[str, Any]]) -> RenderableType:
-    heads = ("router", "route", "share", "right answers", "if it got all", "latency s")
+    heads = ("router", "route", "share", "right answers", "if it got all", "latency s", "at most a second")
     rows = [
         (
             _label(router) if place == 0 else "",
@@ -134,6 +140,7 @@ def _routes(routers: Sequence[Mapping[str, Any]]) -> RenderableType:
             percent(route["quality"]),
             percent(route["quality_of_all"]),
             figure(route["latency_s"]),
+            money(route["max_requests_per_s"]),
         )
         for router in routers
         for place, route in enumerate(router["routes"])
@@ -425,10 +432,10 @@ def _saved(savings: Sequence[Mapping[str, Any]], currency: str) -> RenderableTyp
             money(saving["baseline_cost"]),
             money(saving["saving"], sign=True),
             percent(saving["saving_share"], sign=True),
-            "each request priced there" if saving["basis"] == "repriced" else "mean cost of its own requests",
         )
         for saving in savings
         if (tier := saving["tier"]) in (None, saving["baseline"])
     ]
-    heads = ("the same requests", f"would cost {currency}", "saved", "of it", "by")
-    return grid("What routing saved", heads, rows, words=(0, 4))
+    heads = ("the same requests", f"would cost {currency}", "saved", "of it")
+    table = grid("What routing saved", heads, rows)
+    return Group(table, *(Text(_BASES[basis]) for basis in dict.fromkeys(saving["basis"] for saving in savings)))

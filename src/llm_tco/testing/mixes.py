@@ -53,7 +53,7 @@ def routers(draw: st.DrawFn, inner: st.SearchStrategy[Component] | None = None, 
     quality = draw(st.booleans())
     fee = draw(st.none() | money(currency, 10.0))
     one, other = (draw(routes(target, quality=quality)) for _ in range(2))
-    kind = draw(st.sampled_from(["rule_router", "threshold_router", "cascade", "spill_over"]))
+    kind = draw(st.sampled_from(["rule_router", "threshold_router", "cascade", "spill_over", "rate_limit"]))
     if kind == "rule_router":
         tokens = draw(st.floats(0.0, 30_000.0))
         rules = (Rule(route="easy", up_to_tokens=tokens + 1.0), Rule(route="hard", tasks=("analysis",)))
@@ -69,6 +69,9 @@ def routers(draw: st.DrawFn, inner: st.SearchStrategy[Component] | None = None, 
         stated = {"quality": 0.5, "latency_s": 1.0} if quality else {}
         first = Attempt(name="first", target=one.target, escalated_share=draw(_ratio), **stated)
         return Cascade((first, Attempt(name="last", target=other.target, **stated)), fee_per_judgement=fee)
+    if kind == "rate_limit" and one.target is not other.target:
+        limited = attrs.evolve(one, max_requests_per_s=draw(st.floats(0.0, 10.0)))
+        return SpillOver(local=limited, overflow=other, fee_per_request=fee)
     fleet = draw(fleets(fixed=True, currency=currency))
     power = Power(fleet, price_per_kwh=draw(money(currency, 10.0)), pue=1.5)
     stated = {"quality": 0.5, "latency_s": 1.0} if quality else {}

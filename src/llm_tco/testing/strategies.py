@@ -28,7 +28,7 @@ from llm_tco.components.power import Power
 from llm_tco.components.rental import Rental, Subscription
 from llm_tco.components.risk import CapitalCharge, ExpansionDelay, ExpectedLoss, Waiting
 from llm_tco.components.tax import ValueAddedTax
-from llm_tco.demand import Lengths, Workload
+from llm_tco.demand import Demand, Lengths, Workload
 from llm_tco.financing import Lease, Loan, Tax
 from llm_tco.ledger import Ledger
 from llm_tco.lines import Line, Recognition
@@ -42,6 +42,8 @@ from llm_tco.units import HOURS_PER_WEEK
 
 SOURCE = Source(title="drawn by a strategy", checked=date(2026, 1, 1))
 """Source of every record that is drawn."""
+TIMEZONES = ("UTC", "Asia/Shanghai", "America/New_York", "Asia/Kolkata")
+"""Clocks that differ by whole hours and by half ones, with and without summer time."""
 
 
 def amounts(min_value: float = 0.0, max_value: float = 1e6) -> st.SearchStrategy[float]:
@@ -101,7 +103,7 @@ def workloads(draw: st.DrawFn, max_requests: int = 1_000_000) -> Workload:
         st.one_of(
             st.just({}),
             st.fixed_dictionaries({"peak_to_mean": st.floats(1.0, 20.0)}),
-            st.fixed_dictionaries({"hourly_load": hourly_loads()}),
+            st.fixed_dictionaries({"hourly_load": hourly_loads(), "timezone": st.none() | st.sampled_from(TIMEZONES)}),
         )
     )
     return Workload(
@@ -111,6 +113,13 @@ def workloads(draw: st.DrawFn, max_requests: int = 1_000_000) -> Workload:
         cacheable_share=draw(st.floats(0.0, 1.0)),
         **shape,  # type: ignore[arg-type]  # one of the two ways to give a load shape
     )
+
+
+@st.composite
+def demands(draw: st.DrawFn, max_months: int = 40) -> Demand:
+    """Draw workloads that are laid on a timeline."""
+    workload: Workload = draw(workloads())
+    return workload.on(draw(timelines(max_months)))
 
 
 @st.composite
@@ -303,7 +312,7 @@ def token_prices(
         reasoning=draw(st.none() | st.just(rate(of_input=False))),
         per_request=draw(cents),
         minimum_per_request=draw(cents) / 100,
-        timezone=draw(st.sampled_from(["UTC", "Asia/Shanghai", "America/New_York", "Asia/Kolkata"])),
+        timezone=draw(st.sampled_from(TIMEZONES)),
         windows=(window(),) if windows and draw(st.booleans()) else (),
         source=SOURCE,
         authority="user",

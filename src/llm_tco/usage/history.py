@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from llm_tco._fields import FloatArray
-from llm_tco.errors import CurrencyError, InvalidValueError, ProblemsError, suggest
+from llm_tco.errors import CurrencyError, InvalidValueError, suggest
 from llm_tco.money import Money, check_currency, to_money
-from llm_tco.usage.outcomes import Table, read_table, take_columns, to_numbers
+from llm_tco.usage.tables import Table, read_table, take_columns, to_moments, to_numbers
 
 CostPerRequest = Callable[[str, FloatArray, FloatArray], npt.ArrayLike]
 """Prices requests as if a tier had answered them: tier, input tokens and output tokens of
@@ -476,21 +476,10 @@ def history_of(
     for field in numbers.keys() & columns.keys():
         columns[field] = to_numbers(columns[field], named[field], title=title)
     if "times" in columns:
-        columns["times"] = _moments(columns["times"], named["times"], title)
+        held = columns["times"]
+        moments = isinstance(held, np.ndarray) and held.dtype.kind == "M"
+        columns["times"] = held if moments else to_moments(list(held), named["times"], title=title)
     return RoutingHistory(**columns)
-
-
-def _moments(values: Any, column: str, title: str) -> Any:
-    """Read a column of texts as datetimes; leave one of datetimes as it is."""
-    if isinstance(values, np.ndarray) and values.dtype.kind == "M":
-        return values
-    cells = list(values)
-    if not any(isinstance(cell, str) for cell in cells):
-        return cells
-    try:
-        return list(map(datetime.fromisoformat, cells))
-    except (TypeError, ValueError) as error:
-        raise ProblemsError(title, [f"column {column!r}: {error}"]) from None
 
 
 def read_history(path: str | Path, **columns: str) -> RoutingHistory:

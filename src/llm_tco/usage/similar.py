@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,6 +17,9 @@ from llm_tco.finance.discounting import real_array
 
 IntArray = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
+
+SHINGLE: Final = 5
+"""Characters of the runs by which prompts are compared, unless said otherwise: about a word of English."""
 
 _NEVER: Final = -1
 
@@ -220,12 +224,13 @@ def _greater_before(values: IntArray) -> IntArray:
     return count
 
 
-def near_hits(prompts: Sequence[str], *, threshold: float = 0.8, shingle: int = 5, seed: int = 0) -> Hits:
+def near_hits(prompts: Sequence[str], *, threshold: float = 0.8, shingle: int = SHINGLE, seed: int = 0) -> Hits:
     """Say which requests are nearly a prompt that a cache holds.
 
     Two prompts are alike as their sets of shingles are, the runs of so many characters, by
-    case-folded text with single spaces (Jaccard similarity, A. Z. Broder, "On the
-    resemblance and containment of documents", 1997). Each is compared with the entries
+    case-folded text with single spaces, in which a full-width letter or mark is the plain one
+    (Jaccard similarity, A. Z. Broder, "On the resemblance and containment of documents",
+    1997). Each is compared with the entries
     that agree with it in a band of its MinHash signature, which misses less than one in a
     hundred of those that are just alike enough; the similarity itself is then exact. What
     hits is not written, so that every entry is a miss.
@@ -233,7 +238,8 @@ def near_hits(prompts: Sequence[str], *, threshold: float = 0.8, shingle: int = 
     Args:
         prompts: The prompts in the order in which they came.
         threshold: Least similarity of a hit, above 0, at most 1.
-        shingle: Characters of a shingle.
+        shingle: Characters of a shingle. In Chinese, where one is a word or half of one, state 2:
+            a change within five characters changes five shingles of a short question.
         seed: Seed of the hash functions.
 
     Raises:
@@ -243,13 +249,18 @@ def near_hits(prompts: Sequence[str], *, threshold: float = 0.8, shingle: int = 
         raise InvalidValueError("threshold", f"must be above 0 and at most 1, got {threshold}")
     if shingle < 1:
         raise InvalidValueError("shingle", f"must be at least 1, got {shingle}")
-    plain = _ids([" ".join(prompt.casefold().split()) for prompt in prompts])
+    texts = [_folded(prompt) for prompt in prompts]
+    plain = _ids(texts)
     first = np.unique(plain, return_index=True)[1]
-    texts = [" ".join(prompts[place].casefold().split()) for place in first.tolist()]
-    sets = [_shingles(text, shingle) for text in texts]
+    sets = [_shingles(texts[place], shingle) for place in first.tolist()]
     stored = _stored(sets, threshold, _bands(sets, threshold, seed))
     # What repeats to the letter is a hit even where its first occurrence was one, and wrote nothing.
     return Hits(hit=~(stored[plain] & (first[plain] == np.arange(plain.size))))
+
+
+def _folded(prompt: str) -> str:
+    """Write a prompt so that width, case and spaces make no difference."""
+    return " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
 
 
 def _shingles(text: str, size: int) -> Words:

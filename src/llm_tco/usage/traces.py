@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from llm_tco.demand import Lengths, Workload
 from llm_tco.errors import InvalidValueError, ProblemsError
 from llm_tco.finance.discounting import FloatArray, real_array
 from llm_tco.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+from llm_tco.usage.tables import read_table, take_columns, to_numbers, to_seconds
 
 
 def workload_of(
@@ -92,33 +91,27 @@ def read_log(
 
     Args:
         path: The file.
-        time: Name of the column of times, in ISO 8601; all with a zone or all without.
+        time: Name of the column of times: seconds, or days and times in ISO 8601, all with a zone or all without.
         input_tokens: Name of the column of prompt tokens.
         output_tokens: Name of the column of generated tokens.
 
     Returns:
-        Seconds since the first row, prompt tokens and generated tokens, each of shape `(n,)`.
+        Seconds, since the first row where times are in ISO 8601, prompt tokens and generated tokens, each of shape `(n,)`.
 
     Raises:
         ProblemsError: One report with the rows that cannot be read.
     """
-    columns = (time, input_tokens, output_tokens)
-    rows: list[tuple[float, float, float]] = []
+    title, names = str(path), (time, input_tokens, output_tokens)
+    table = read_table(path)
+    take_columns(table, names, title=title)  # refuses those that are missing
+    found: list[FloatArray] = []
     problems: list[str] = []
-    first: datetime | None = None
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        absent = [name for name in columns if name not in (reader.fieldnames or ())]
-        if absent:
-            raise ProblemsError(str(path), [f"has no column {name!r}" for name in absent])
-        for line, row in enumerate(reader, start=2):
-            try:
-                moment = datetime.fromisoformat(row[time])
-                first = first or moment
-                rows.append(((moment - first).total_seconds(), float(row[input_tokens]), float(row[output_tokens])))
-            except (TypeError, ValueError) as error:
-                problems.append(f"line {line}: {error}")
+    for name, read in zip(names, (to_seconds, to_numbers, to_numbers), strict=True):
+        try:
+            found.append(read(table[name], name, title=title))
+        except ProblemsError as error:
+            problems += error.problems
     if problems:
-        raise ProblemsError(str(path), problems)
-    table = np.array(rows, dtype=np.float64).reshape(-1, 3)
-    return table[:, 0], table[:, 1], table[:, 2]
+        raise ProblemsError(title, problems)
+    seconds, prompts, answers = found
+    return seconds, prompts, answers
