@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import tomllib
@@ -11,8 +12,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 from click.testing import CliRunner
+from rich.cells import cell_len
+from rich.console import Console
 
 from llm_tco.cli import main
+from llm_tco.report.tables import render
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -199,6 +203,42 @@ def test_the_schema_accepts_the_examples_and_refuses_mistakes():
         assert not list(validator.iter_errors(document)), file
         document["workload"]["requests"] = 3
         assert list(validator.iter_errors(document)), file
+
+
+def test_the_schema_takes_a_list_of_costs_in_the_place_of_a_component():
+    """As the reader of a file does."""
+    validator = jsonschema.Draft202012Validator(json.loads(run("schema").output))
+    document = plain(tomllib.loads((EXAMPLES / "three-ways.toml").read_text("utf-8")))
+    target = document["options"]["mixed"]["inner"]["routes"]["easy"]
+
+    target["target"] = document["options"]["local"]["costs"]
+    assert not list(validator.iter_errors(document))
+    target["target"] = []
+    assert list(validator.iter_errors(document))
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_a_narrow_terminal_breaks_lines_between_words(width):
+    """Each figure stands in one line."""
+    options = json.loads(run("compare", EXAMPLES / "three-ways.toml", "--json").output)
+    shown = Console(width=width, file=io.StringIO())
+    shown.print(render(options))
+    lines = shown.file.getvalue().splitlines()
+
+    assert max(map(cell_len, lines)) <= width
+    for figure in ("318,410", "286,261", "0.001836", "558.35", "308,686"):
+        assert any(figure in line for line in lines)
+
+
+def test_what_is_uncertain_of_every_option_is_said_once(tmp_path):
+    """A rate of the whole scenario is no matter of one option."""
+    file = tmp_path / "percent.toml"
+    file.write_text((EXAMPLES / "three-ways.toml").read_text("utf-8").replace("0.08", "8", 1), "utf-8")
+
+    output = run("compare", file).output
+
+    assert output.count("discount_rate: is 8, which is 800 %; where 8 % is meant, write 0.08") == 1
+    assert "caution: discount_rate: is 8" in output
 
 
 def test_the_schema_describes_its_fields():

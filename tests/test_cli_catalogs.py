@@ -124,7 +124,7 @@ def test_a_narrow_terminal_leaves_columns_out_and_says_which():
 
     text = console.export_text()
     assert "h100-80gb-pcie │" in text
-    assert "Left out for want of room: int8, fp4, list. A wider terminal or --json has them." in text
+    assert "Left out for want of room: INT8, FP4, list. A wider terminal or --json has them." in text
 
 
 def test_models_are_listed_by_name():

@@ -449,7 +449,7 @@ def test_what_choices_need_is_listed_and_grows_stale_like_all_records():
         ({"engines": {}}, "engines: must hold at least one"),
         ({"hardware": {"a": {"gpu": "h101"}}}, "hardware.a: no gpu 'h101'"),
         ({"hardware": {"a": {}}}, "hardware.a.gpu: is missing; name an accelerator to rent, or a server to buy"),
-        ({"hardware": {"a": {"gpu": "l40s", "pue": 2}}}, "hardware.a: pue: has no meaning without a server"),
+        ({"hardware": {"a": {"gpu": "l40s", "pue": 2}}}, "hardware.a.pue: has no meaning without a server"),
         ({"tables": ["llm_tco_reference"]}, "tables: is not a field of a file for llm-tco choose"),
         ({"currency": "dollars"}, "currency: must be a currency code"),
         ({"tasks": {"chat": {"tokens": 1}}}, "tasks.chat.tokens: is not a field of a task"),

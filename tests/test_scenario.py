@@ -170,6 +170,20 @@ def test_options_that_refer_to_each_other_are_an_error():
     assert "refers to itself: options.local → options.mixed → options.local" in line
 
 
+def test_a_list_of_costs_may_stand_where_a_component_does():
+    """What a route leads to may be written in its place, and its problems have their paths."""
+    named = read().compare()["mixed"]
+    costs = copy.deepcopy(STARTER["options"]["local"]["costs"])
+
+    def in_place(target):
+        return put(("options", "mixed", "inner", "routes", "easy", "target"), target)
+
+    assert read(in_place(costs)).compare()["mixed"].tco == named.tco
+    assert "options.mixed.inner.routes.easy.target: must hold at least one cost" in problems(in_place([]))
+    (taken,) = problems(in_place([costs[0], costs[0]]))
+    assert taken.startswith("options.mixed.inner.routes.easy.target[1].name: 'purchase' is taken")
+
+
 def test_a_file_may_extend_another(tmp_path):
     """Tables are merged, everything else is replaced."""
     (tmp_path / "base.toml").write_text(resources.files("llm_tco").joinpath("starter.toml").read_text("utf-8"), "utf-8")

@@ -22,6 +22,8 @@ MAX_WHOLE = 2**53
 
 _PERCENT: Final = "percent_from"
 """Key of a field's metadata."""
+_PLAIN: Final = frozenset({type(None), bool, int, float, str, Decimal, np.ndarray})
+"""Types that hold no fields."""
 
 Number = float | FloatArray
 """A number, or an array of draws of it."""
@@ -151,7 +153,8 @@ def large_rates(holder: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tu
             value = getattr(holder, field.name)
             bound = field.metadata.get(_PERCENT)
             if bound is None:
-                yield from large_rates(value, (*path, field.name))
+                if type(value) not in _PLAIN:
+                    yield from large_rates(value, (*path, field.name))
             elif value is not None and np.min(value) >= bound:
                 yield (*path, field.name), float(np.min(value))
 

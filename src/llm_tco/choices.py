@@ -25,7 +25,7 @@ from llm_tco.serving.candidates import Candidate, Hardware, Task, candidates_of
 from llm_tco.serving.efficiency import engine_class_of
 from llm_tco.serving.quantisation import quantisation_of
 from llm_tco.serving.selection import Choice, choose
-from llm_tco.structure import structure
+from llm_tco.structure import join, structure
 
 T = TypeVar("T")
 
@@ -250,6 +250,9 @@ def read_choice(document: Mapping[str, Any], *, title: str, catalog: Catalog | N
     def look(path: str, ask: Callable[[], T]) -> T | None:
         try:
             return ask()
+        except InvalidValueError as error:
+            problems.append(f"{join(path, error.field)}: {error.problem}")
+            return None
         except LlmTcoError as error:
             problems.append(f"{path}: {error}")
             return None

@@ -15,8 +15,8 @@ from typing import Any, Final, TypeVar
 import attrs
 import cattrs
 
-from llm_tco._fields import MAX_WHOLE, Number, choice, large_rates, number, text, to_number, whole
-from llm_tco.analysis.compare import Comparison, Option, compare
+from llm_tco._fields import MAX_WHOLE, Number, choice, number, text, to_number, whole
+from llm_tco.analysis.compare import Comparison, compare
 from llm_tco.catalog.catalog import Catalog
 from llm_tco.catalog.hardware import Server
 from llm_tco.catalog.models import Throughput
@@ -30,7 +30,6 @@ from llm_tco.components.base import Component, Stack
 from llm_tco.demand import Lengths, Workload
 from llm_tco.errors import InvalidValueError, LlmTcoError, ProblemsError, suggest
 from llm_tco.financing import FinancialTerms
-from llm_tco.ledger import State
 from llm_tco.lock import Lookup, Lookups, lock_path, read_lock
 from llm_tco.money import Quote, check_currency, exchange_rates
 from llm_tco.references import RECORD_TABLES, KeyRef, PriceRef, ThroughputRef
@@ -70,7 +69,7 @@ class Scenario:
     workload: Workload
     options: Mapping[str, Component]
     fx: Mapping[str, Quote] = exchange_rates()
-    discount_rate: Number = number(gt=-1, default=0.0, percent_from=1.0)
+    discount_rate: Number = number(gt=-1, default=0.0)
     lens: str = choice("full", "marginal", default="full")
     volumes: tuple[int, ...] | None = None
     description: str = ""
@@ -87,7 +86,7 @@ class Scenario:
     def compare(self) -> Comparison:
         """Compare its options; see `llm_tco.compare`."""
         volumes = None if self.volumes is None else (self.volumes[0], self.volumes[1])
-        comparison = compare(
+        return compare(
             self.options,
             self.workload,
             Timeline(self.start, self.months),
@@ -98,29 +97,6 @@ class Scenario:
             volumes=volumes,
             finance=self.finance,
         )
-        terms = _doubts(attrs.evolve(self, options=_STAND_IN))  # the options have doubts of their own
-        options = {
-            name: _noted(option, terms | _doubts(option.component)) for name, option in comparison.options.items()
-        }
-        return attrs.evolve(comparison, options=options)
-
-
-def _noted(option: Option, doubts: frozenset[State]) -> Option:
-    if not doubts:
-        return option
-    return attrs.evolve(option, ledger=attrs.evolve(option.ledger, states=option.ledger.states | doubts))
-
-
-def _doubts(holder: object) -> frozenset[State]:
-    """Warn of rates that may have been written as percents; they are taken as they stand."""
-    return frozenset(
-        State(
-            kind="caution",
-            path=path,
-            note=f"is {rate:g}, which is {rate * 100:g} %; where {rate:g} % is meant, write {rate / 100:g}",
-        )
-        for path, rate in large_rates(holder)
-    )
 
 
 def load_scenario(path: str | Path, *, catalog: Catalog | None = None, locked: bool = True) -> Scenario:
@@ -374,22 +350,30 @@ class _Reader:
         check_table(value)
         if "kind" in value:
             return self._component(value)
-        stray = [key for key in value if key != "costs"]
-        found = [(key, "is not a field of an option, which holds costs, or a kind and its fields") for key in stray]
+        found = [
+            (key, "is not a field of an option, which holds costs, or a kind and its fields")
+            for key in value
+            if key != "costs"
+        ]
         try:
-            parts = self.converter.structure(value.get("costs", []), tuple[Component, ...])
+            parts = self._parts(value.get("costs", []))
         except Problems as problems:
             raise Problems(found + problems.below("costs")) from None
-        if not parts:
-            found.append(("costs", "must hold at least one cost"))
-        seen: set[str] = set()
-        for position, part in enumerate(parts):
-            if part.name in seen:
-                found.append((f"costs[{position}].name", f"{part.name!r} is taken; give this cost another name"))
-            seen.add(part.name)
         if found:
             raise Problems(found)
         return Stack(parts, name=name)
+
+    def _parts(self, value: Any) -> tuple[Component, ...]:
+        parts = self.converter.structure(value, tuple[Component, ...])
+        found = [] if parts else [("", "must hold at least one cost")]
+        seen: set[str] = set()
+        for position, part in enumerate(parts):
+            if part.name in seen:
+                found.append((f"[{position}].name", f"{part.name!r} is taken; give this cost another name"))
+            seen.add(part.name)
+        if found:
+            raise Problems(found)
+        return parts
 
     def _component(self, value: Any) -> Component:
         if isinstance(value, str):
@@ -401,6 +385,8 @@ class _Reader:
         if _is_made(value, Component):
             made: Component = value
             return made
+        if isinstance(value, list):
+            return Stack(self._parts(value))
         check_table(value)
         kind = value.get("kind")
         try:

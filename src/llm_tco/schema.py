@@ -99,13 +99,20 @@ class _Schema:
         return {"$ref": f"#/$defs/{name}"}
 
     def _option(self) -> dict[str, Any]:
-        costs = {"type": "array", "minItems": 1, "items": self._component()}
-        stack = {"type": "object", "properties": {"costs": costs}, "required": ["costs"], "additionalProperties": False}
+        stack = {
+            "type": "object",
+            "properties": {"costs": self._costs()},
+            "required": ["costs"],
+            "additionalProperties": False,
+        }
         return {"anyOf": [stack, *self._kinds()]}
+
+    def _costs(self) -> dict[str, Any]:
+        return {"type": "array", "minItems": 1, "items": self._component()}
 
     def _component(self) -> dict[str, Any]:
         by_name = {"type": "string", "description": "The name of an option."}
-        return self._define("component", lambda: {"anyOf": [by_name, *self._kinds()]})
+        return self._define("component", lambda: {"anyOf": [by_name, self._costs(), *self._kinds()]})
 
     def _kinds(self) -> list[dict[str, Any]]:
         return [

@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 import numpy as np
 
-from llm_tco._fields import MAX_WHOLE, FloatArray, Number
+from llm_tco._fields import MAX_WHOLE, FloatArray, Number, large_rates
 from llm_tco.analysis.breakeven import VolumeSearch
 from llm_tco.analysis.crossings import Crossings, crossings
 from llm_tco.analysis.terms import Terms, finite
@@ -21,7 +21,7 @@ from llm_tco.errors import DoubleCountError, InfeasibleError, InvalidValueError,
 from llm_tco.finance.discounting import annual_rate, as_float, npv, summed
 from llm_tco.finance.returns import Irr, discounted_payback, irr_report, payback, profitability_index, roi
 from llm_tco.financing import FinancialTerms
-from llm_tco.ledger import Ledger
+from llm_tco.ledger import Ledger, State
 from llm_tco.lines import NATURES, Basis
 from llm_tco.money import ExchangeRates, Quote
 from llm_tco.timeline import Timeline
@@ -453,13 +453,27 @@ def compare(
     ceiling = int(max(min(most, MAX_WHOLE / SEARCH_FACTOR) * SEARCH_FACTOR, 1_000.0))
     if volumes is not None and not 0 < volumes[0] < volumes[1] <= MAX_WHOLE:
         raise InvalidValueError("volumes", f"must be a lowest and a higher number of requests, got {volumes}")
-    found = {}
+    found, common = {}, _doubts(terms) | _doubts(workload, "workload")
     for name, component in options.items():
         try:
             ledger = terms.ledger(component, demand)
+            if doubts := common | _doubts(component):
+                ledger = attrs.evolve(ledger, states=ledger.states | doubts)
             found[name] = Option(name=name, component=component, demand=demand, terms=terms, ledger=ledger)
             found[name].cash  # noqa: B018 - refuses an overflow here, not at a later reading
         except LlmTcoError as error:
             error.add_note(f"in the option {name!r}")
             raise
     return Comparison(options=found, workload=workload, timeline=timeline, terms=terms, volumes=volumes or (1, ceiling))
+
+
+def _doubts(holder: object, *path: str) -> frozenset[State]:
+    """Warn of rates that may have been written as percents; they are taken as they stand."""
+    return frozenset(
+        State(
+            kind="caution",
+            path=place,
+            note=f"is {rate:g}, which is {rate * 100:g} %; where {rate:g} % is meant, write {rate / 100:g}",
+        )
+        for place, rate in large_rates(holder, path)
+    )

@@ -41,7 +41,7 @@ class Terms:
     """
 
     rates: ExchangeRates
-    discount_rate: Number = number(gt=-1, default=0.0)
+    discount_rate: Number = number(gt=-1, default=0.0, percent_from=1.0)
     lens: str = choice("full", "marginal", default="full")
     finance: FinancialTerms = attrs.field(factory=FinancialTerms, validator=is_a(FinancialTerms))
 

@@ -112,7 +112,10 @@ def lock(file: Path) -> None:
         raise click.UsageError(f"{file} has the suffix of a lock; give the scenario another one, such as .toml")
     write_file(beside, write_lock(lookups, name=file.name))
     count = len({id(record) for found in lookups.values() for record in found})
-    click.echo(f"Wrote {beside}: {len(lookups)} look-ups, answered by {count} records.")
+    asked, answered = (
+        f"{number} {word}{'s' * (number != 1)}" for number, word in ((len(lookups), "look-up"), (count, "record"))
+    )
+    click.echo(f"Wrote {beside}: {asked}, answered by {answered}.")
 
 
 @click.command()

@@ -57,7 +57,7 @@ class Power(Composable):
     fleet: Fleet = attrs.field(validator=is_a(Fleet))
     price_per_kwh: Money | None = money(ge=None, default=None, optional=True, kw_only=True)
     tariff: Tariff | None = attrs.field(default=None, kw_only=True)
-    pue: Number = number(ge=1, kw_only=True)
+    pue: Number = number(ge=1, kw_only=True, percent_from=10.0)
     idle_w: Number | None = number(ge=0, default=None, optional=True)
     peak_w: Number | None = number(gt=0, default=None, optional=True)
     loaded_w: Number | None = number(ge=0, default=None, optional=True, kw_only=True)

@@ -40,12 +40,12 @@ def money(value: float | None, *, sign: bool = False) -> str:
 
 def points(difference: float | None) -> str:
     """Write a difference of two shares in percentage points."""
-    return UNKNOWN if difference is None else f"{difference * 100:+,.1f}"
+    return UNKNOWN if difference is None else f"{round(difference * 100, 1) + 0.0:+,.1f}"
 
 
 def span(low: float, high: float, unit: str = "") -> str:
     """Write an interval of ratios in hundredths."""
-    return f"{low * 100:+,.1f} to {high * 100:+,.1f}{unit}"
+    return f"{points(low)} to {points(high)}{unit}"
 
 
 def figure(value: float | None, digits: int = 2) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 import attrs
 from rich.cells import cell_len
@@ -23,11 +23,9 @@ from llm_tco.difference import CAUSES, Difference
 from llm_tco.errors import MissingRateError, suggest
 from llm_tco.money import ExchangeRates
 from llm_tco.report.grid import grid, money
-from llm_tco.report.tables import UNKNOWN, blank
+from llm_tco.report.tables import BETWEEN, UNKNOWN, blank
 
 GIB = 2**30
-_BETWEEN: Final = 3
-"""Letters between two columns of a table."""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,10 +69,10 @@ class _Fitting:
         widths = {key: max(map(cell_len, (heading, *texts[key]))) for key, heading in columns.items()}
         left_out = []
         for key in self.listing.spare:
-            if sum(widths.values()) + _BETWEEN * (len(widths) - 1) <= options.max_width:
+            if sum(widths.values()) + BETWEEN * (len(widths) - 1) <= options.max_width:
                 break
-            left_out.append(key)
-            del columns[key], widths[key]
+            left_out.append(columns.pop(key))
+            del widths[key]
         figures = {key for key in columns for row in rows if isinstance(row[key], (int, float, Decimal))}
         words = {place for place, key in enumerate(columns) if key not in figures}
         table = blank(self.listing.title, columns.values(), words)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
-from typing import Any
+from collections.abc import Container, Iterable, Iterator, Sequence
+from typing import Any, Final
 
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 UNKNOWN = "–"
 """What stands where a figure is not known, or has no meaning."""
+BETWEEN: Final = 3
+"""Letters between two columns of a table."""
+_LEAST_OF_WORDS: Final = 16
+"""Letters to which a column of words may shrink, though it has longer ones, such as addresses."""
 
 _NATURES = {
     "one_time": "paid once",
@@ -106,6 +111,32 @@ def _interest(means: dict[str, Any]) -> str:
     return f"{'drawn rates' if isinstance(stated, list) else percent(stated)} a year ({basis}){share}"
 
 
+class _Fitting(Table):
+    """A table that breaks its lines between words where it is too wide, and within a figure only as the last resort."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        natural, least = [], []
+        for column in self.columns:
+            texts = [str(text) for text in (column.header, *column.cells)]
+            word = max((cell_len(word) for text in texts for word in text.split()), default=1)
+            natural.append(max(map(cell_len, texts)))
+            least.append(word if column.justify == "right" else min(word, _LEAST_OF_WORDS))
+        room = options.max_width - BETWEEN * (len(self.columns) - 1)
+        if sum(natural) > room >= sum(least):
+            for column, width in zip(self.columns, _shrunk(natural, least, room), strict=True):
+                column.width = width
+        yield from super().__rich_console__(console, options)
+
+
+def _shrunk(natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Take from the widest columns, down to the least width of each, what there is no room for."""
+    widths = list(natural)
+    while sum(widths) > room:
+        widest = max((place for place in range(len(widths)) if widths[place] > least[place]), key=widths.__getitem__)
+        widths[widest] -= 1
+    return widths
+
+
 def blank(title: str, columns: Iterable[str], words: Container[int]) -> Table:
     """Make a table without rows.
 
@@ -114,7 +145,7 @@ def blank(title: str, columns: Iterable[str], words: Container[int]) -> Table:
         columns: The headings.
         words: Places of the columns that hold words; the others hold figures, which end at the right.
     """
-    table = Table(title=title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
+    table = _Fitting(title=title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
     for place, column in enumerate(columns):
         table.add_column(Text(column), justify="left" if place in words else "right", overflow="fold")
     return table
@@ -189,14 +220,25 @@ def _verdict(document: dict[str, Any]) -> Iterator[str]:
         yield f"Against the runner-up {saving['instead_of']} it {'costs in sum' if dearer else 'saves'} {money}" + (
             f" more{share}, but later." if dearer else f"{share}."
         )
+    yield from _states(document["options"])
     for name, option in document["options"].items():
-        for state in option["states"]:
-            yield f"{state['state']}: {name}.{state['path']}: {state['note']}"
         if option["net"] != option["tco"]:
             yield f"{name}: {amount(option['net'])} net of its benefits."
     for source in document["sources"]:
         if source["approximate"]:
             yield f"approximate: {source['kind']} {source['record']}: {source['note'] or 'its source simplifies'}"
+
+
+def _states(options: dict[str, Any]) -> Iterator[str]:
+    """Say what is uncertain: once what holds for every option, and then what holds for one."""
+    first, *others = (option["states"] for option in options.values())
+    common = [state for state in first if others and all(state in states for states in others)]
+    for state in common:
+        yield f"{state['state']}: {state['path']}: {state['note']}"
+    for name, option in options.items():
+        for state in option["states"]:
+            if state not in common:
+                yield f"{state['state']}: {name}.{state['path']}: {state['note']}"
 
 
 def _categories(document: dict[str, Any]) -> Table:
