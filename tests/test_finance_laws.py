@@ -321,7 +321,15 @@ def test_many_streams_are_read_at_once():
         (lambda: finance.xirr([-1, 2], ["2026-01-01"]), "dates: must be as many as flows (2), got 1"),
         (lambda: finance.xirr([-1, 2], ["2026-01-01", "soon"]), "dates: must be dates or ISO strings"),
         (lambda: finance.xirr([-1, 2], ["2026-01-01", "NaT"]), "dates: must be dates or ISO strings"),
-        (lambda: finance.xirr([-1, 2], np.array(["2026-01-01", "NaT"], "M8[D]")), "dates: must be one row of dates"),
+        (
+            lambda: finance.xirr([-1, 2], np.array(["2026-01-01", "NaT"], "M8[D]")),
+            "dates: must be dates, got NaT at place 1",
+        ),
+        (
+            lambda: finance.xirr([-1, 2], [["2026-01-01"], ["2026-02-01", "2026-03-01"]]),
+            "dates: must be one row of dates",
+        ),
+        (lambda: finance.npv(0.1, [10**400, 1]), "cashflows: must be numbers that a float holds"),
         (lambda: finance.xirr([-1, 2], ["2026-01-01", None]), "dates: must be dates or ISO strings"),
         (lambda: finance.xirr([-1, 2], ["2026-01-01", "today"]), "dates: must be dates or ISO strings"),
         (lambda: finance.xirr([-1, 2], [46023, 46388]), "dates: must be dates or ISO strings"),

@@ -352,7 +352,10 @@ def test_a_discount_is_exact_whatever_the_programs_decimal_context():
             {"region": "mars", "variant": "batch"},
             "in the region 'mars'; it does not differ by region. Leave region out",
         ),
-        ({"region": "eu", "plugin": "llm-tco-nobody"}, "no plugin is called 'llm-tco-nobody'; there are llm-tco-acme"),
+        (
+            {"region": "eu", "plugin": "llm-tco-nobody"},
+            r"no plugin is called 'llm-tco-nobody'; there are llm-tco-acme\. Name",
+        ),
     ],
 )
 def test_a_wrong_word_of_a_look_up_is_named(words, said):
@@ -402,6 +405,10 @@ def test_a_listed_holiday_is_no_weekday():
             {"windows": [attrs.evolve(PEAK, days=("wed",), start="22:00", end="06:00"),
                          Window(days=("holiday",), start="00:00", end="24:00", input="3")]},
             "wed 22:00 to 06:00 and holiday 00:00 to 24:00 both hold on holiday 00:00 after a wed",
+        ),
+        (
+            {"windows": [attrs.evolve(PEAK, days=("sat", "holiday"))], "holidays": []},
+            "holidays: is missing: sat, holiday 09:00 to 12:00 names them. List the days",
         ),
     ],
 )  # fmt: skip

@@ -518,6 +518,18 @@ def test_the_threshold_of_a_frontier_is_that_of_a_router(scores, data):
     assert np.isclose(cny(router, TEAM.on(TIMELINE))[1], 20_000 * point.cost_per_request)
 
 
+@given(st.floats(0, 1), st.floats(-1, 2))
+def test_at_the_lowest_score_every_request_is_strong(share, lowest):
+    """A first row with a share of its own says how many have that very score, and none has less."""
+    rows = ((lowest, share), (lowest + 1.0, 1.0))
+    routers = [
+        ThresholdRouter(weak=Route(Stack()), strong=Route(Stack()), threshold=threshold, scores=rows)
+        for threshold in (lowest - 1.0, lowest, lowest + 1e-6, lowest + 2.0)
+    ]
+
+    assert [router.strong_share for router in routers] == [1, 1, pytest.approx(1 - share, abs=1e-5), 0]
+
+
 def test_a_threshold_may_be_drawn():
     """Several thresholds are rows of one evaluation, and a higher one sends fewer to the strong route."""
     router = ThresholdRouter(

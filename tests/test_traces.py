@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from llm_tco.errors import InvalidValueError, ProblemsError
 from llm_tco.scenario import load_scenario
+from llm_tco.usage.tables import to_numbers, to_seconds
 from llm_tco.usage.traces import peak_to_mean, read_log, workload_of
 
 requests = st.lists(
@@ -133,3 +134,23 @@ def test_the_example_is_what_the_trace_gives():
     for name in ("input_tokens", "output_tokens", "weights"):
         assert np.allclose(getattr(workload.lengths, name), getattr(example.lengths, name), atol=0.051)
     assert round(workload_of(*log, window_s=600).peak_to_mean, 2) == 1.32
+
+
+def test_blank_lines_of_a_log_are_no_requests(tmp_path):
+    """An editor or a script leaves them, at the end above all, and they say nothing."""
+    file = tmp_path / "log.csv"
+    file.write_text("\nt,in,out\n2026-01-01T00:00,1,2\n\n2026-01-01T00:01,3,4\n\n", encoding="utf-8")
+
+    seconds, prompts, answers = read_log(file, time="t", input_tokens="in", output_tokens="out")
+
+    assert (seconds.tolist(), prompts.tolist(), answers.tolist()) == ([0, 60], [1, 3], [2, 4])
+
+
+@pytest.mark.parametrize("unit", ["D", "s", "us", "ns"])
+def test_times_of_an_array_are_seconds_in_any_unit(unit):
+    """A column of numpy's times is counted in seconds, whatever it is kept in, and is no column of numbers."""
+    days = np.array(["2026-01-01", "2026-01-03"], f"M8[{unit}]")
+
+    assert to_seconds(days, "t").tolist() == [0, 172_800]
+    with pytest.raises(ProblemsError, match="column 't': must hold numbers, got datetime64"):
+        to_numbers(days, "t")

@@ -382,7 +382,7 @@ class Catalog:
         if plain_name(plugin) not in self._named:
             installed = sorted(set(self._named.values()))
             raise UnknownRecordError(
-                f"no plugin is called {plugin!r}; there are {', '.join(installed) or 'none'}{suggest(plugin, installed)}"
+                f"no plugin is called {plugin!r}; there are {', '.join(installed) or 'none'}. Name one of them, or install it"
             )
         return self._named[plain_name(plugin)]
 

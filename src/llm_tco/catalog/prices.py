@@ -21,7 +21,7 @@ from llm_tco.catalog.rates import (
     Usage,
     Window,
     by_day,
-    check_apart,
+    check_windows,
     decimal,
     rate,
     rates_by_ttl,
@@ -130,9 +130,7 @@ class TokenPrice(Record):
                         "above one. Leave graduated out; the whole output then has the price of its tier",
                     )
         if self.windows:
-            check_apart(self.windows)
-        if self.windows and self.holidays:
-            by_day(self.windows)  # refuses windows that overlap on a holiday
+            check_windows(self.windows, self.holidays)
 
     @property
     def identity(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
 from typing import Any, Final, TypeVar
 
@@ -242,11 +243,11 @@ class Window:
         return f"{days} {self.start} to {self.end}"
 
 
-def check_apart(windows: tuple[Window, ...]) -> None:
-    """Refuse windows that overlap.
+def check_windows(windows: tuple[Window, ...], holidays: tuple[date, ...]) -> None:
+    """Refuse windows that overlap, and windows of holidays that nobody lists.
 
     Raises:
-        InvalidValueError: Two windows hold at one minute, or one holds twice.
+        InvalidValueError: Two windows hold at one minute, or one holds twice, or holidays are missing.
     """
     every = sorted((low, high, place) for place, window in enumerate(windows) for low, high in window.spans())
     for (_, end, one), (start, _, other) in itertools.pairwise(every):
@@ -256,6 +257,12 @@ def check_apart(windows: tuple[Window, ...]) -> None:
             raise InvalidValueError(
                 "windows", f"must not overlap, but {pair} both hold on {DAYS[day]} {clock_of(minute)}"
             )
+    if holidays:
+        by_day(windows)  # refuses windows that overlap on a holiday
+    elif of_holidays := next((window for window in windows if HOLIDAY in window.days), None):
+        raise InvalidValueError(
+            "holidays", f"is missing: {of_holidays!s} names them. List the days, or leave {HOLIDAY!r} out of its days"
+        )
 
 
 _NAMES: Final = (*DAYS, HOLIDAY)

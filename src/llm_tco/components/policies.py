@@ -265,7 +265,8 @@ class ThresholdRouter(Composable):
         weak: The route of scores below the threshold.
         strong: The route of the others.
         threshold: The threshold.
-        scores: Rows of a score and the share of the requests that have at most that score.
+        scores: Rows of a score and the share of the requests that have at most that score; none
+            has less than the first.
         fee_per_request: What the scoring of a request costs. [currency]
         name: First step of the paths of its lines.
     """
@@ -297,8 +298,9 @@ class ThresholdRouter(Composable):
         scores, shares = np.array(self.scores).T
         threshold = np.asarray(self.threshold, dtype=np.float64)
         below = np.nextafter(threshold, -np.inf)
-        # A row just below the threshold says that some requests have this very score.
-        share = 1.0 - np.interp(np.where(np.isin(below, scores), below, threshold), scores, shares, left=0.0)
+        # A row just below the threshold says that some requests have this very score, and so does the first row.
+        under = np.interp(np.where(np.isin(below, scores), below, threshold), scores, shares)
+        share = 1.0 - np.where(threshold > scores[0], under, 0.0)
         return float(share) if np.ndim(share) == 0 else share
 
     def parts(self, demand: Demand) -> dict[str, Demand]:

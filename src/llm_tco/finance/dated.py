@@ -134,8 +134,10 @@ def _days(dates: Dates, day_count: str) -> tuple[FloatArray, float]:
         known = ", ".join(map(repr, _BASIS))
         raise InvalidValueError("day_count", f"must be one of {known}, got {day_count!r}")
     when = _calendar(dates)
-    if when.ndim != 1 or when.size == 0 or np.isnat(when).any():
+    if when.ndim != 1 or when.size == 0:
         raise InvalidValueError("dates", f"must be one row of dates, got an array of shape {when.shape}")
+    if np.isnat(when).any():
+        raise InvalidValueError("dates", "must be dates, got NaT at place " + str(int(np.argmax(np.isnat(when)))))
     if day_count.startswith("30"):
         days = _thirties(when, european=day_count == "30E/360")
     else:
@@ -145,7 +147,10 @@ def _days(dates: Dates, day_count: str) -> tuple[FloatArray, float]:
 
 def _calendar(dates: Dates) -> npt.NDArray[np.datetime64]:
     """Convert dates; a time of day is cut off, in the time zone in which it is stated."""
-    array = np.asarray(dates)
+    try:
+        array = np.asarray(dates)
+    except ValueError:
+        raise InvalidValueError("dates", "must be one row of dates, got rows of several lengths") from None
     if array.dtype.kind == "U":
         array = array.astype(object)
     if array.dtype.kind == "O":

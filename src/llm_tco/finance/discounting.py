@@ -52,7 +52,10 @@ def _floats(value: npt.ArrayLike, name: str) -> FloatArray:
     elif array.dtype.kind not in "iuf":
         given = repr(array.flat[0].item()) if array.size else f"an array of {array.dtype}"
         raise InvalidValueError(name, f"must be numbers, got {given}")
-    return np.asarray(array, dtype=np.float64, order="C")
+    try:
+        return np.asarray(array, dtype=np.float64, order="C")
+    except OverflowError:
+        raise InvalidValueError(name, "must be numbers that a float holds, got a larger one") from None
 
 
 def _is_number(value: object) -> bool:

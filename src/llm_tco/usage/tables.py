@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 
 from llm_tco._fields import FloatArray
 from llm_tco.errors import InvalidValueError, ProblemsError, suggest
+
+T = TypeVar("T")
 
 _NAMED: Final = 10
 """Problems of one column that a report names one by one."""
@@ -62,14 +64,14 @@ def take_columns(table: Table, names: Iterable[str], *, title: str = "table") ->
 
 
 def read_table(path: str | Path) -> dict[str, list[str]]:
-    """Read a CSV file with a header as columns of text.
+    """Read a CSV file with a header as columns of text; blank lines are no rows.
 
     Raises:
         ProblemsError: The header is missing or names a column twice, or rows have another
             number of fields than the header.
     """
     with Path(path).open(newline="", encoding="utf-8-sig") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
+        header, *rows = [fields for fields in csv.reader(file) if fields] or [[]]
     if not header:
         raise ProblemsError(str(path), ["has no header"])
     twice = sorted({name for name in header if header.count(name) > 1})
@@ -94,22 +96,33 @@ def to_numbers(values: object, column: str, *, title: str = "table") -> FloatArr
         raise ProblemsError(title, [f"column {column!r}: must hold one value per row, got shape {array.shape}"])
     if array.dtype.kind in "biuf":
         return array.astype(np.float64)
+    if array.dtype.kind in "mMc":  # numpy would make numbers of these
+        raise ProblemsError(title, [f"column {column!r}: must hold numbers, got {array.dtype}"])
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError):
         cells = [_WORDS.get(str(cell).strip().lower(), cell) for cell in array.tolist()]
-    numbers = [_float(cell) for cell in cells]
+    return np.array(_all_read(cells, _float, column, "a number", title=title), dtype=np.float64)
+
+
+def _all_read(
+    cells: Sequence[object], read: Callable[[Any], T | None], column: str, what: str, *, title: str
+) -> list[T]:
+    """Read every cell of a column, or name the rows whose cell is not what it must be."""
+    found = [read(cell) for cell in cells]
     problems = [
-        f"column {column!r}, row {row}: must be a number, got {cell!r}"
-        for row, (cell, value) in enumerate(zip(cells, numbers, strict=True), start=1)
+        f"column {column!r}, row {row}: must be {what}, got {cell!r}"
+        for row, (cell, value) in enumerate(zip(cells, found, strict=True), start=1)
         if value is None
     ]
     if problems:
         raise ProblemsError(title, _shortened(problems))
-    return np.array(numbers, dtype=np.float64)
+    return [value for value in found if value is not None]
 
 
 def _float(cell: Any) -> float | None:
+    if isinstance(cell, np.datetime64):  # the number of one is a count of whatever it is measured in
+        return None
     try:
         return float(cell)
     except (TypeError, ValueError):
@@ -128,15 +141,7 @@ def to_moments(cells: Iterable[object], column: str, *, title: str = "table") ->
         ProblemsError: One report with the rows that hold no time; or times with a zone
             stand beside times without one.
     """
-    found = [_moment(cell) for cell in cells]
-    problems = [
-        f"column {column!r}, row {row}: must be a time in ISO 8601 such as 2026-11-01T08:30, got {cell!r}"
-        for row, (cell, moment) in enumerate(zip(cells, found, strict=True), start=1)
-        if moment is None
-    ]
-    if problems:
-        raise ProblemsError(title, _shortened(problems))
-    moments = [moment for moment in found if moment is not None]
+    moments = _all_read(list(cells), _moment, column, "a time in ISO 8601 such as 2026-11-01T08:30", title=title)
     if len({moment.utcoffset() is None for moment in moments}) > 1:
         raise ProblemsError(title, [f"column {column!r}: has times with a zone and times without one"])
     return moments
