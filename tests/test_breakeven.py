@@ -16,6 +16,7 @@ from llm_tco.components.api import ApiUsage
 from llm_tco.components.base import Composable, Delayed, Escalated, Limited, Scaled
 from llm_tco.components.capital import Purchase
 from llm_tco.components.power import Power
+from llm_tco.components.rental import Rental
 from llm_tco.components.router import Route, Router
 from llm_tco.demand import Workload
 from llm_tco.financing import FinancialTerms, Lease, Loan, Tax
@@ -279,6 +280,26 @@ def test_the_curved_power_of_servers_that_sleep_is_searched_to_the_request(
     assert result["local"].ledger.smooth
     assert found.within == ()
     assert expand(found, 25) == brute_force(result, 25)
+
+
+@given(own.components(), own.components(), own.components())
+def test_other_options_change_nothing_for_a_pair(one, other, third):
+    """What a pair's answer needs is evaluated for this pair alone, however many options there are."""
+    among = run({"a": one, "b": other, "c": third}, 100_000)
+    alone = run({"a": one, "b": other}, 100_000)
+
+    assert among.break_even("a", "b").by_volume == alone.break_even("a", "b").by_volume
+
+
+def test_tax_on_the_assets_of_another_option_leaves_a_pair_exact(monkeypatch):
+    """Two bills in steps, of which nothing is an asset, are resolved to the request beside one that buys."""
+    monkeypatch.setattr("llm_tco.analysis.breakeven.MAX_POINTS", 300)
+    rented = Rental(box(1_000), price_per_hour="1 CNY")
+    options = {"rented": rented, "cloud": request_price(1), "bought": Purchase(box(10), life_years=1)}
+    result = run(options, 10**6, finance=FinancialTerms(tax=Tax(rate=0.25)))
+
+    assert result.break_even("rented", "cloud").by_volume.within == ()
+    assert result.break_even("bought", "cloud").by_volume.within
 
 
 @given(own.components(), st.floats(1.5, 10.0))
