@@ -230,6 +230,52 @@ def test_a_narrow_terminal_breaks_lines_between_words(width):
         assert any(figure in line for line in lines)
 
 
+UNKNOWN = """
+title = "Unknown and assumed"
+currency = "CNY"
+start = 2026-12-01
+months = 12
+workload = { requests_per_month = 1000, input_tokens = 100, output_tokens = 10 }
+
+[prices.half]
+provider = "a"
+model = "b"
+currency = "CNY"
+input = "0.0000025"
+source = { title = "a page", checked = 2026-01-01 }
+
+[options]
+idle.costs = [{ kind = "monthly", name = "rent", amount = "1 CNY" }]
+half.costs = [{ kind = "api", price = "half" }]
+"""
+
+
+def test_what_is_not_known_is_no_zero_and_what_nobody_answers_is_assumed(tmp_path):
+    """Costs of which a part is unknown are a lower bound, and no case for investing is made of them."""
+    file = tmp_path / "unknown.toml"
+    file.write_text(UNKNOWN, "utf-8")
+    result = json.loads(run("compare", file, "--json").output)
+    half, idle = result["options"]["half"], result["options"]["idle"]
+    (pair,) = result["pairs"]
+    text = run("compare", file).output
+
+    assert (half["priced"], half["answered"], half["feasible"]) == (False, True, False)
+    assert (idle["priced"], idle["answered"], idle["feasible"]) == (True, False, True)
+    assert pair["investment"]["refused"] == "not all prices of half are known"
+    assert re.search(r"half .*≥ 3e-06 .*not priced", text)
+    assert re.search(r"idle .*12\.00 .*assumed", text)
+
+
+def test_a_slip_of_units_in_an_own_price_is_said(tmp_path):
+    """A price per token in the place of one per million tokens is far outside of what anybody asks."""
+    file = tmp_path / "slip.toml"
+    file.write_text(UNKNOWN, "utf-8")
+    states = json.loads(run("compare", file, "--json").output)["options"]["half"]["states"]
+
+    assert [state["path"] for state in states if state["state"] == "caution"] == ["price a/b/standard, input.base"]
+    assert "less is a price per token" in next(state["note"] for state in states if state["state"] == "caution")
+
+
 def test_what_is_uncertain_of_every_option_is_said_once(tmp_path):
     """A rate of the whole scenario is no matter of one option."""
     file = tmp_path / "percent.toml"

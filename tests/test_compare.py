@@ -502,3 +502,30 @@ def test_a_careless_component_is_named(amounts, error, problem):
     """What a line holds is checked once, before it is read."""
     with pytest.raises(error, match=problem):
         run({"x": Careless(amounts)})
+
+
+@attrs.frozen(eq=False)
+class Forgetful(Composable):
+    """A cost whose author forgot to return its ledger."""
+
+    name: str = "forgetful"
+
+    def cost(self, demand):
+        """Return nothing."""
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (lambda a: compare([a], TEAM, TIMELINE, currency="CNY"), "options: must hold at least one option by its name"),
+        (lambda a: compare({"a": a}, TIMELINE, TEAM, currency="CNY"), "workload: must be a Workload, got Timeline"),
+        (lambda a: compare({"a": a}, TEAM, TEAM, currency="CNY"), "timeline: must be a Timeline, got Workload"),
+        (lambda _: compare({"a": Forgetful()}, TEAM, TIMELINE, currency="CNY"), "cost of 'forgetful' must be a Ledger"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused_by_its_name(call, problem):
+    """A caller who mixes arguments up reads which one it was."""
+    with pytest.raises((InvalidValueError, MismatchError)) as error:
+        call(Monthly("rent", amount="1 CNY"))
+
+    assert problem in str(error.value)

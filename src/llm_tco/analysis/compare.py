@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -14,6 +14,7 @@ from llm_tco._fields import MAX_WHOLE, FloatArray, Number, large_rates
 from llm_tco.analysis.breakeven import VolumeSearch
 from llm_tco.analysis.crossings import Crossings, crossings
 from llm_tco.analysis.terms import Terms, finite
+from llm_tco.catalog.checks import USER, check_record
 from llm_tco.catalog.records import Record
 from llm_tco.components.base import Component
 from llm_tco.demand import Demand, Workload, check_shares
@@ -117,6 +118,16 @@ class Option:
     def feasible(self) -> bool:
         """Whether it carries the whole load, at known prices, in every draw."""
         return not self.ledger.unpriced and not bool(np.any(self.unserved > 0))
+
+    @property
+    def priced(self) -> bool:
+        """Whether all prices are known; where not, its costs are the known part, and more in truth."""
+        return not self.ledger.unpriced
+
+    @property
+    def answered(self) -> bool:
+        """Whether any part of it answers requests; where none does, that they are carried is taken for granted."""
+        return self.ledger.served is not None or bool(self.ledger.loads) or bool(np.any(self.unserved > 0))
 
     @property
     def has_draws(self) -> bool:
@@ -437,8 +448,7 @@ def compare(
         SharedFleetError: One fleet was given two different demands within an option.
         OverflowedError: A figure left the range of finite numbers.
     """
-    if not options:
-        raise InvalidValueError("options", "must hold at least one option")
+    _check_kinds(options, workload, timeline)
     terms = Terms(
         rates=ExchangeRates(currency, fx or {}),
         discount_rate=discount_rate,
@@ -446,9 +456,6 @@ def compare(
         finance=finance or FinancialTerms(),
     )
     demand = workload.on(timeline)
-    for name, component in options.items():
-        if not isinstance(component, Component):
-            raise InvalidValueError(f"options.{name}", f"must be a component, got {component!r}")
     most = float(np.max(workload.requests_per_month))
     ceiling = int(max(min(most, MAX_WHOLE / SEARCH_FACTOR) * SEARCH_FACTOR, 1_000.0))
     if volumes is not None and not 0 < volumes[0] < volumes[1] <= MAX_WHOLE:
@@ -457,7 +464,7 @@ def compare(
     for name, component in options.items():
         try:
             ledger = terms.ledger(component, demand)
-            if doubts := common | _doubts(component):
+            if doubts := common | _doubts(component) | _slips(ledger.records):
                 ledger = attrs.evolve(ledger, states=ledger.states | doubts)
             found[name] = Option(name=name, component=component, demand=demand, terms=terms, ledger=ledger)
             found[name].cash  # noqa: B018 - refuses an overflow here, not at a later reading
@@ -477,3 +484,26 @@ def _doubts(holder: object, *path: str) -> frozenset[State]:
         )
         for place, rate in large_rates(holder, path)
     )
+
+
+def _slips(records: Iterable[Record]) -> frozenset[State]:
+    """Warn of implausible figures in records that no loader has held against the bounds."""
+    return frozenset(
+        State(kind="caution", path=(problem.where,), note=f"{problem.what}. {problem.mend}")
+        for record in records
+        if record.origin is None or record.authority == USER
+        for problem in check_record(record)
+        if problem.check == "bounds"
+    )
+
+
+def _check_kinds(options: object, workload: object, timeline: object) -> None:
+    """Refuse what is of another kind, and say which was meant."""
+    if not isinstance(options, Mapping) or not options:
+        raise InvalidValueError("options", f"must hold at least one option by its name, got {options!r}")
+    for name, component in options.items():
+        if not isinstance(component, Component):
+            raise InvalidValueError(f"options.{name}", f"must be a component, got {component!r}")
+    for field, value, kind in (("workload", workload, Workload), ("timeline", timeline, Timeline)):
+        if not isinstance(value, kind):
+            raise InvalidValueError(field, f"must be a {kind.__name__}, got {value!r}")

@@ -76,11 +76,14 @@ class Terms:
         """Ask a component; settle its ledger, finance it, convert it and take the tax.
 
         Raises:
-            MismatchError: A line does not hold one amount for each time.
+            MismatchError: A cost is no ledger, or a line does not hold one amount for each time.
             OverflowedError: A line holds an amount that is not finite.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            settled = component.cost(demand).asked(demand).settled()
+            asked = component.cost(demand)
+            if not isinstance(asked, Ledger):
+                raise MismatchError(f"the cost of {component.name!r} must be a Ledger, got {asked!r}")
+            settled = asked.asked(demand).settled()
             ledger = self.finance.taxed(self.finance.paid(settled).converted(self.rates))
         for line in ledger.lines:
             if line.amounts.shape[-1:] != (demand.timeline.size,):

@@ -95,6 +95,8 @@ def _option(option: Option) -> dict[str, Any]:
     months = np.flatnonzero(short.reshape(-1, short.shape[-1]).max(axis=0) > 0)
     return {
         "feasible": option.feasible,
+        "priced": option.priced,
+        "answered": option.answered,
         "upfront": _plain(option.upfront),
         "monthly": _plain(option.monthly),
         "tco": _plain(option.tco),
@@ -149,6 +151,10 @@ def _pair(comparison: Comparison, a: str, b: str) -> dict[str, Any]:
 
 
 def _case(comparison: Comparison, option: str, other: str) -> dict[str, Any]:
+    unknown = [name for name in (option, other) if not comparison[name].priced]
+    if unknown:
+        refused = f"not all prices of {' and '.join(unknown)} are known"
+        return {"option": option, "instead_of": other, "refused": refused}
     try:
         return _investment(comparison.investment(option, instead_of=other))
     except DoubleCountError as error:

@@ -177,7 +177,7 @@ def _options(document: dict[str, Any]) -> Table:
             table,
             Text(name, style="bold" if name == document["best"] else ""),
             *(
-                amount(option[key])
+                amount(option[key]) if option["priced"] else f"≥ {amount(option[key])}"
                 for key in ("upfront", "monthly", "tco", "npv_cost", "cost_per_request", "cost_per_mtok")
             ),
             _carries(option),
@@ -189,7 +189,9 @@ def _carries(option: dict[str, Any]) -> str:
     short = option["unserved"]
     if short["months"]:
         return f"no: {percent(short['share'])} short, months {_ranges(short['months'])}"
-    return "yes" if option["feasible"] else "not priced"
+    if not option["priced"]:
+        return "not priced"
+    return "yes" if option["answered"] else "assumed"
 
 
 def _ranges(months: list[int]) -> str:
