@@ -125,7 +125,7 @@ def test_the_lines_add_up_to_the_totals():
     scenario = written(TWO)
     found, option = of(scenario, "new", "old"), scenario.compare()["new"]
 
-    assert set(found.lines) == set(COSTS) == {"one_time", "running", "hidden"}
+    assert set(found.lines) == {"one_time", "running", "hidden"} == set(COSTS) - {"financing"}
     for nature, lines in found.lines.items():
         assert np.isclose(sum(line.amount.total for line in lines), found.costs[nature].total)
     assert np.isclose(sum(series.total for series in found.costs.values()), option.tco)
@@ -133,6 +133,68 @@ def test_the_lines_add_up_to_the_totals():
     assert np.isclose(sum(line.amount.total for line in found.benefits), 18 * 100 * 0.5)
     assert found.cost.months == (12, 6)
     assert found.costs["running"].growth == (None, None)
+
+
+PAID = """
+[options.new]
+costs = [
+  { kind = "purchase", quantity = 1, price = "36_000 CNY", life_years = 3, salvage = "6_000 CNY", residual = "salvage" },
+  { kind = "monthly", name = "rent", amount = "100 CNY", growth_per_year = 0.1 },
+  { kind = "benefit", name = "gain", per_month = "2_000 CNY" },
+]
+[options.old]
+costs = [{ kind = "monthly", name = "bill", amount = "40 CNY" }]
+[finance.tax]
+rate = 0.25
+"""
+LOAN = "[finance.loan]\napr = 0.06\nmonths = 24\n"
+LEASE = "[finance.lease]\napr = 0.06\nmonths = 24\nbuyout_share = 0.1\n"
+
+
+@pytest.mark.parametrize("means", [LOAN, LEASE, ""])
+def test_what_things_cost_stands_apart_from_what_pays_for_them(means):
+    """Loans, leases and tax are a part of their own; investments and running costs are those before it."""
+    found, plain = of(written(PAID + means), "new", "old"), of(written(PAID), "new", "old")
+    option = written(PAID + means).compare()["new"]
+    categories = option.categories()
+
+    assert [line.path for line in found.lines["running"]] == [("rent",)]
+    assert found.costs["running"] == plain.costs["running"]
+    if means != LEASE:
+        assert found.lines["one_time"] == plain.lines["one_time"]
+        assert found.costs["one_time"].upfront == 36_000
+    assert {line.category for line in found.lines["financing"]} <= {"loan", "interest", "lease", "tax"}
+    expected = sum(categories.get(name, 0.0) for name in ("loan", "interest", "lease", "tax"))
+    assert np.isclose(found.costs["financing"].total, expected)
+    assert np.isclose(sum(series.total for series in found.costs.values()), option.tco)
+    parts = [(series.upfront, *series.years) for series in found.costs.values()]
+    np.testing.assert_allclose(np.sum(parts, axis=0), (found.cost.upfront, *found.cost.years), atol=1e-9)
+
+
+def test_the_tables_are_in_the_prices_of_the_totals():
+    """On the real basis, lines and parts sum to the totals as well, which are in prices of the day of purchase."""
+    real = '\n[finance]\nprice_basis = "real"\ninflation_rate = 0.2\n'
+    found = of(written(TWO + real), "new", "old")
+    case = found.case
+
+    assert np.isclose(sum(series.total for series in found.costs.values()), found.cost.total)
+    for name, lines in found.lines.items():
+        assert np.isclose(sum(line.amount.total for line in lines), found.costs[name].total)
+    assert np.isclose(sum(line.amount.total for line in found.benefits), found.benefit.total)
+    assert np.isclose(case.api[0].total, case.saved.total)
+
+
+@pytest.mark.parametrize("means", [LOAN, LEASE])
+def test_what_the_library_names_is_named_in_chinese(means):
+    """Items and categories of loans, leases, sales and tax are translated; the words of the scenario stay."""
+    text = render(of(written(PAID + means), "new", "old"), title="t", lang="zh")
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+
+    assert "### 融资与税" in text
+    words = "loan|interest|repayment|outstanding|lease|buyout|tax|saved|benefits|purchase|residual|salvage"
+    assert [line for line in rows if re.search(rf"\b({words})\b", line)] == []
+    assert any(line.startswith("| rent | 其他 |") for line in rows)
+    assert ("| 购置 / 未偿余额 | 贷款 |" in text) == (means == LOAN)
 
 
 def test_the_flows_are_what_the_tables_say():

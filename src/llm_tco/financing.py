@@ -16,7 +16,7 @@ from llm_tco._fields import FloatArray, Number, choice, is_a, number, whole
 from llm_tco.errors import InvalidValueError
 from llm_tco.finance.annuity import pmt
 from llm_tco.finance.depreciation import sln_schedule, syd_schedule, vdb_schedule
-from llm_tco.finance.discounting import monthly_rate, over_time, summed
+from llm_tco.finance.discounting import monthly_rate, over_time
 from llm_tco.finance.loans import loan_schedule
 from llm_tco.finance.macrs import macrs_schedule
 from llm_tco.ledger import Ledger
@@ -86,8 +86,8 @@ class Loan:
         yield line.beside("loan", "loan", -borrowed, recognition=NEVER)
         yield line.beside("interest", "interest", interest, nature="running")
         yield line.beside("repayment", "loan", repaid, recognition=NEVER, nature="running")
-        open_ = _at_horizon(repaid, summed(borrowed) - summed(repaid))
-        yield line.beside("outstanding", "loan", open_, recognition=NEVER)
+        balance = np.concatenate([before + 1.0, schedule.balance], axis=-1)
+        yield line.beside("outstanding", "loan", _owed(borrowed, balance), recognition=NEVER)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -106,7 +106,8 @@ class Lease:
         buyout_share: Share of the price for which the asset is bought at the end; 0 where it
             passes for nothing; without it, it goes back.
         when: Whether payments fall at the beginning (`"begin"`) or end (`"end"`) of a month.
-        cancellable: Whether nothing more is owed at the horizon.
+        cancellable: Whether nothing more is owed at the horizon; assets whose buy-out is not
+            paid by then go back.
     """
 
     rate_per_year: Number | None = number(gt=-1, default=None, optional=True, percent_from=1.0)
@@ -129,9 +130,16 @@ class Lease:
         for line in ledger.lines:
             if line.leasable:
                 lines += self._leased(line)
-            elif line.capital != "sale" or self.buyout_share is not None:
-                lines.append(_kept(line))
+            elif line.capital != "sale":
+                lines.append(line)
+            elif self.buyout_share is not None:
+                lines.append(_kept(self._bought_out(line)))
         return _refinanced(ledger, lines, changed=any(line.leasable for line in ledger.lines))
+
+    def _bought_out(self, sale: Line) -> Line:
+        """Keep what assets bring that are bought at the end; of a cancelled lease, only those that were."""
+        # What is owed on the others, the buy-out with it, stands on a line of its own.
+        return sale.with_amounts(sale.amounts * sale.brought_by(self.months)) if self.cancellable else sale
 
     def _leased(self, line: Line) -> Iterator[Line]:
         if self.buyout_share is None and self.months < line.recognition.months:
@@ -148,10 +156,7 @@ class Lease:
         if self.buyout_share is not None:
             yield line.beside("buyout", "lease", _after(line.amounts, buyout))
         if not self.cancellable:
-            ages = line.amounts.shape[-1] - 1 - np.arange(line.amounts.shape[-1])
-            balance = np.where(ages < owed.shape[-1], owed[..., np.minimum(ages, owed.shape[-1] - 1)], 0.0)
-            open_ = _at_horizon(line.amounts, over_time(line.amounts, balance))
-            yield line.beside("outstanding", "lease", open_)
+            yield line.beside("outstanding", "lease", _owed(line.amounts, owed))
 
     def _kernels(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Give, per unit of the price and by age in months, the payments, the buy-out and what is owed after both."""
@@ -166,16 +171,27 @@ class Lease:
         return payments, buyout, later * (1.0 + rate) ** age
 
 
-def _at_horizon(like: FloatArray, amount: FloatArray) -> FloatArray:
-    """Lay an amount of shape `(...)` on the last time."""
-    size = like.shape[-1]
-    return np.where(np.arange(size) == size - 1, np.asarray(amount)[..., None], 0.0)
+def _owed(amounts: FloatArray, balance: FloatArray) -> FloatArray:
+    """Lay what is owed at the horizon on it, of shape `(..., T + 1)`.
+
+    Args:
+        amounts: What was borrowed or leased at each time, shape `(..., T + 1)`.
+        balance: What is owed of a unit of it by its age in months, nothing beyond the last;
+            shape `(..., n)`.
+    """
+    size = amounts.shape[-1]
+    ages = np.arange(size)[::-1]
+    left = np.where(ages < balance.shape[-1], balance[..., np.minimum(ages, balance.shape[-1] - 1)], 0.0)
+    return np.where(ages == 0, over_time(amounts, left)[..., None], 0.0)
 
 
 def _refinanced(ledger: Ledger, lines: list[Line], *, changed: bool) -> Ledger:
     # Paid later, a purchase that comes earlier may cost less today.
     return attrs.evolve(ledger, lines=tuple(lines), rising=ledger.rising and not changed)
 
+
+CATEGORIES: Final = ("loan", "interest", "lease", "tax")
+"""The categories of what loans, leases and taxes add: all else is what things cost, however they are paid for."""
 
 METHODS: Final = ("book", "at_once", "straight_line", "sum_of_years_digits", "declining_balance", "macrs")
 """How assets are written off for the tax office."""
@@ -299,7 +315,9 @@ class FinancialTerms:
     def __attrs_post_init__(self) -> None:
         if (self.price_basis == "real") != (self.inflation_rate is not None):
             raise InvalidValueError(
-                "inflation_rate", 'must be given where price_basis is "real", and only there; prices rise by Escalated'
+                "inflation_rate",
+                'must be given where price_basis is "real", and only there; prices that rise are written as '
+                'kind = "escalated"',
             )
         if self.loan is not None and self.lease is not None:
             raise InvalidValueError("lease", "cannot stand beside a loan: an asset is borrowed for or leased")

@@ -12,6 +12,7 @@ import numpy as np
 from llm_tco._fields import FloatArray, Number, choice, column
 from llm_tco.demand import Demand, check_shares
 from llm_tco.errors import CurrencyError, MismatchError, OverflowedError, SharedFleetError
+from llm_tco.finance.discounting import summed
 from llm_tco.lines import Basis, Line, total
 from llm_tco.money import ExchangeRates, is_currency
 from llm_tco.timeline import Timeline
@@ -235,7 +236,13 @@ class Ledger:
             lines += [
                 attrs.evolve(line, recognition=attrs.evolve(line.recognition, closed=True)),
                 # What it would bring is no longer lost, whoever paid for it, so that it is never sunk.
-                line.beside("residual", "residual", credit, capital="sale" if line.leasable else "own_sale"),
+                line.beside(
+                    "residual",
+                    "residual",
+                    credit,
+                    capital="sale" if line.leasable else "own_sale",
+                    ages=line.recognition.left_by_age(line.amounts),
+                ),
             ]
         return attrs.evolve(self, lines=tuple(lines))
 
@@ -293,6 +300,14 @@ class Ledger:
         if not np.isfinite(value).all():
             raise OverflowedError(f"a sum in {unit} is too large for a float; state the amounts in larger units")
         return value
+
+    def gross(self, unit: str) -> FloatArray:
+        """Add the sizes of all amounts of one unit, whatever their signs, shape `(...)`.
+
+        It is what a sum of them is held against before it is said to be more than rounding.
+        """
+        sizes = ((line.path, np.abs(line.amounts)) for line in self.lines if line.unit == unit)
+        return summed(total(sizes, self.timeline.size))
 
     def book_value(self, unit: str) -> FloatArray:
         """Give what was paid and not yet recognised after each month, shape `(..., T + 1)`."""

@@ -26,6 +26,22 @@ CAPITAL: Final = ("none", "asset", "financed", "sale", "own_sale")
 """Whether a line has to do with no asset, buys one, buys one with borrowed money, sells one,
 or sells one that is owned whatever a lease in the terms says."""
 
+_ROUNDING: Final = 1e-12
+"""What rounding may leave of a sum of amounts that cancel, relative to the sum of their sizes."""
+
+
+def cancelled(value: FloatArray, gross: FloatArray) -> FloatArray:
+    """Give 0 in the place of what rounding leaves of amounts that cancel.
+
+    Args:
+        value: Their sum, shape `(...)`.
+        gross: The sum of their absolute values, shape `(...)`.
+
+    Returns:
+        The sum, or 0 where it is no more than the last digits of its parts.
+    """
+    return np.where(np.abs(value) <= _ROUNDING * gross, 0.0, value)
+
 
 @attrs.frozen(eq=False, kw_only=True)
 class Recognition:
@@ -71,7 +87,13 @@ class Recognition:
 
     def left(self, amounts: FloatArray) -> FloatArray:
         """Give what is unrecognised at the horizon, the book value of assets, shape `(...)`."""
-        return np.asarray(summed(amounts) - summed(self.spread(amounts)))
+        return cancelled(summed(amounts) - summed(self.spread(amounts)), summed(np.abs(amounts)))
+
+    def left_by_age(self, amounts: FloatArray) -> FloatArray:
+        """Give the same by the age of the assets at the horizon in months, shape `(..., T + 1)`."""
+        size = amounts.shape[-1]
+        recognised = np.cumsum(self.weights, axis=-1)[..., np.minimum(np.arange(size), self.months)]
+        return amounts[..., ::-1] * cancelled(1.0 - recognised, np.ones(1))
 
 
 AT_ONCE: Final = Recognition(weights=np.ones(1))
@@ -93,6 +115,8 @@ class Line:
             benefit, which the total cost of ownership leaves out.
         replaces: The category of another option's cost that a benefit stands for.
         capital: One of `CAPITAL`: loans, leases and taxes treat what buys or sells an asset apart.
+        ages: Of what assets bring: how much of it those of each age in months bring, in any
+            unit, shape `(..., n)`; None where their ages are not known.
     """
 
     path: tuple[str, ...]
@@ -104,6 +128,7 @@ class Line:
     nature: str = choice(*NATURES, default="running")
     replaces: str | None = None
     capital: str = choice(*CAPITAL, default="none")
+    ages: FloatArray | None = None
 
     @property
     def name(self) -> str:
@@ -149,6 +174,7 @@ class Line:
             nature=self.nature,
             replaces=self.replaces,
             capital=self.capital,
+            ages=self.ages,
         )
 
     def beside(
@@ -160,6 +186,7 @@ class Line:
         recognition: Recognition = AT_ONCE,
         nature: str | None = None,
         capital: str = "none",
+        ages: FloatArray | None = None,
     ) -> Line:
         """Make a line that follows from this one: an item below its path, in its unit.
 
@@ -170,6 +197,7 @@ class Line:
             recognition: When its cash becomes an expense.
             nature: One of `NATURES`; that of this line where nothing is said.
             capital: One of `CAPITAL`.
+            ages: Of what assets bring: how much of it those of each age in months bring.
         """
         return Line(
             path=(*self.path, item),
@@ -179,7 +207,27 @@ class Line:
             recognition=recognition,
             nature=self.nature if nature is None else nature,
             capital=capital,
+            ages=ages,
         )
+
+    def brought_by(self, months: int) -> FloatArray:
+        """Give the share of each amount that assets bring which were bought so long before the horizon.
+
+        Args:
+            months: Months at least between their purchase and the horizon.
+
+        Returns:
+            Shares, shape `(..., T + 1)`; 1 where nothing is known of their ages.
+        """
+        size = self.amounts.shape[-1]
+        if self.ages is None:
+            return np.ones(size)
+        older = np.cumsum(self.ages[..., ::-1], axis=-1)[..., ::-1]
+        older = np.concatenate([older, np.zeros((*older.shape[:-1], 1))], axis=-1)
+        # What is sold some months before the horizon was bought that much longer ago than its age.
+        least = np.clip(months - np.arange(size)[::-1], 0, older.shape[-1] - 1)
+        every = older[..., :1]
+        return np.divide(older[..., least], every, out=np.zeros((*older.shape[:-1], size)), where=every != 0)
 
     def limited(self, inside: np.ndarray) -> Line:
         """Keep the months inside a span; what is owned at its end leaves with it, uncredited."""

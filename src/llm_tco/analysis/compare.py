@@ -23,7 +23,7 @@ from llm_tco.finance.discounting import annual_rate, as_float, npv, summed
 from llm_tco.finance.returns import Irr, discounted_payback, irr_report, payback, profitability_index, roi
 from llm_tco.financing import FinancialTerms
 from llm_tco.ledger import Ledger, State
-from llm_tco.lines import NATURES, Basis
+from llm_tco.lines import NATURES, Basis, cancelled
 from llm_tco.money import ExchangeRates, Quote
 from llm_tco.timeline import Timeline
 from llm_tco.units import MONTHS_PER_YEAR, TOKENS_PER_MTOK
@@ -145,12 +145,16 @@ class Option:
         """Give the cost of each category, without benefits; they sum to the tco."""
         costs = self.ledger.where(lambda line: line.is_money and not line.benefit)
         groups = costs.by(lambda line: line.category)
-        return {name: _figure(summed(self.terms.read(group))) for name, group in groups.items()}
+        return {name: self._sum(group) for name, group in groups.items()}
 
     def natures(self) -> dict[str, Number]:
         """Give what is paid once, what goes on, what is hidden and what comes in; they sum to the net."""
         groups = self.ledger.where(lambda line: line.is_money).by(lambda line: line.nature)
-        return {nature: _figure(summed(self.terms.read(groups[nature]))) for nature in NATURES if nature in groups}
+        return {nature: self._sum(groups[nature]) for nature in NATURES if nature in groups}
+
+    def _sum(self, lines: Ledger) -> Number:
+        """Add up some lines; what cancels but for rounding is 0."""
+        return _figure(cancelled(summed(self.terms.read(lines)), lines.gross(self.terms.currency)))
 
     def years(self, basis: Basis = "cash") -> FloatArray:
         """Give the costs, without benefits, of the day of purchase and of each year.

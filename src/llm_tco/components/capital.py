@@ -186,21 +186,15 @@ class Purchase(Composable):
         """Write what is bought, what it brings at the end of its life, and what it would bring at the horizon."""
         price = self.unit_price
         asset = self.line(
-            self.category,
-            price.currency,
-            bought * price.column,
-            item=item,
-            recognition=self.recognition,
-            sunk=sunk,
-            nature="one_time",
-            capital="asset",
-        )
+            self.category, price.currency, bought * price.column, item=item, recognition=self.recognition, sunk=sunk,
+            nature="one_time", capital="asset",
+        )  # fmt: skip
         yield asset
         if self.salvage is None:
             return
-        life, worth = life_in_months(self.life_years), self.salvage.column
-        capital = "own_sale" if sunk else "sale"
-        sold = -leaving(bought, life) * worth
-        yield self.line(self.category, price.currency, sold, item=sale, nature="one_time", capital=capital)
+        life, worth, capital = life_in_months(self.life_years), self.salvage.column, "own_sale" if sunk else "sale"
+        sold, kept = -leaving(bought, life) * worth, bought[..., : -life - 1 : -1]
+        line = self.line(self.category, price.currency, sold, item=sale, nature="one_time", capital=capital)
+        yield attrs.evolve(line, ages=np.eye(life + 1)[life])
         if self.residual == "salvage":
-            yield asset.beside("residual", "residual", -unsold(bought, life) * worth, capital=capital)
+            yield asset.beside("residual", "residual", -unsold(bought, life) * worth, capital=capital, ages=kept)

@@ -13,19 +13,20 @@ import numpy as np
 
 from llm_tco._fields import FloatArray
 from llm_tco.analysis.compare import Comparison, Investment, Option, by_year
+from llm_tco.analysis.terms import Terms
 from llm_tco.catalog.hardware import Server
 from llm_tco.catalog.prices import TokenPrice
 from llm_tco.catalog.records import Record
 from llm_tco.catalog.tariffs import Tariff
 from llm_tco.errors import InfeasibleError, InvalidValueError
-from llm_tco.financing import FinancialTerms
+from llm_tco.financing import CATEGORIES, FinancialTerms
 from llm_tco.ledger import Ledger, State, unique
-from llm_tco.lines import NATURES
+from llm_tco.lines import NATURES, Line
 from llm_tco.money import DatedRates, ExchangeRates
 from llm_tco.units import MONTHS_PER_YEAR
 
-COSTS: Final = tuple(nature for nature in NATURES if nature != "benefit")
-"""The natures of which the total cost of ownership consists."""
+COSTS: Final = (*(nature for nature in NATURES if nature != "benefit"), "financing")
+"""The parts of the total cost of ownership: its natures before financing and tax, and these."""
 
 
 @attrs.frozen(kw_only=True)
@@ -200,8 +201,8 @@ class Figures:
         finance: Loan, lease, tax, and real or nominal.
         option: What is proposed.
         feasible: Whether it carries the whole load at known prices.
-        lines: Its costs, by nature.
-        costs: Sums of its costs, by nature.
+        lines: Its costs, by the parts of `COSTS`.
+        costs: Sums of its costs, by part.
         cost: All of its costs.
         npv_cost: Their present value.
         benefits: Its benefits.
@@ -283,8 +284,8 @@ def figures(
     if any(one.has_draws for one in (chosen, *others)):
         raise InfeasibleError("a proposal is written from one scenario, not from draws; ask draw by draw")
     ledger = chosen.ledger.where(lambda line: line.is_money)
-    by_nature = {nature: _of_nature(ledger, nature) for nature in COSTS}
-    benefits = _of_nature(ledger, "benefit")
+    parts = ledger.by(_part)
+    benefits = ledger.where(lambda line: line.benefit)
     records = unique(record for one in (chosen, *others) for record in one.ledger.records)
     return Figures(
         currency=terms.currency,
@@ -296,11 +297,11 @@ def figures(
         finance=terms.finance,
         option=option,
         feasible=chosen.feasible,
-        lines={nature: _lines(part) for nature, part in by_nature.items() if part.lines},
-        costs={nature: Series.of(part.amounts(terms.currency)) for nature, part in by_nature.items() if part.lines},
+        lines={name: _lines(parts[name], terms) for name in COSTS if name in parts},
+        costs={name: Series.of(terms.read(parts[name])) for name in COSTS if name in parts},
         cost=Series.of(chosen.cash),
         npv_cost=float(chosen.npv_cost),
-        benefits=_lines(benefits, sign=-1.0),
+        benefits=_lines(benefits, terms, sign=-1.0),
         benefit=_benefits(chosen),
         case=None if instead_of is None else _case(comparison, option, instead_of, roi_above),
         states=tuple(sorted(chosen.ledger.states, key=lambda state: (state.kind, state.path, state.note))),
@@ -321,17 +322,20 @@ def _fx(rates: ExchangeRates) -> dict[str, tuple[tuple[date | None, float], ...]
     return found
 
 
-def _of_nature(ledger: Ledger, nature: str) -> Ledger:
-    return ledger.where(lambda line: line.nature == nature)
+def _part(line: Line) -> str:
+    """Say to which part of a budget a line belongs: one of `COSTS`, or the benefits."""
+    return "financing" if line.category in CATEGORIES and not line.benefit else line.nature
 
 
-def _lines(ledger: Ledger, sign: float = 1.0) -> tuple[BudgetLine, ...]:
+def _lines(ledger: Ledger, terms: Terms, sign: float = 1.0) -> tuple[BudgetLine, ...]:
     return tuple(
         BudgetLine(
             path=line.path,
             category=line.category,
             replaces=line.replaces,
-            amount=Series.of(np.broadcast_to(sign * line.amounts, ledger.timeline.size)),
+            amount=Series.of(
+                np.broadcast_to(sign * terms.finance.in_prices_of_day_0(line.amounts), ledger.timeline.size)
+            ),
         )
         for line in ledger.lines
     )
@@ -366,7 +370,7 @@ def _case(comparison: Comparison, option: str, instead_of: str, roi_above: float
 
 def _of_category(option: Option, category: str) -> FloatArray:
     costs = option.ledger.where(lambda line: line.category == category and not line.benefit)
-    return costs.amounts(option.terms.currency)
+    return option.terms.read(costs)
 
 
 def _recommendation(option: Option, investment: Investment, roi_above: float | None) -> Recommendation:
