@@ -17,7 +17,7 @@ from llm_tco.catalog.plugins import collect, load_catalog
 from llm_tco.catalog.prices import Rate, TokenPrice
 from llm_tco.catalog.records import Origin, Period
 from llm_tco.catalog.tariffs import Tariff
-from llm_tco.errors import ConflictingRecordsError, NotInForceError, UnknownRecordError
+from llm_tco.errors import ConflictingRecordsError, InvalidValueError, NotInForceError, UnknownRecordError
 from llm_tco.testing.strategies import SOURCE
 
 GPU = Gpu(
@@ -374,3 +374,37 @@ def test_a_class_without_fields_or_cost_is_no_component():
     (problem,) = collect(plugin(llm_tco_components=lambda: [broken]), REPORT).report.problems
 
     assert "Broken'>, which is no attrs class with a method cost(demand)" in problem
+
+
+def test_a_name_of_no_plugin_disables_nothing_and_says_so(monkeypatch):
+    """A misspelt argument is an error with the nearest name; a variable may be meant for another environment."""
+    with pytest.raises(
+        InvalidValueError, match="disable: must name installed plugins, got 'lm-tco'; did you mean 'llm-tco'"
+    ):
+        load_catalog(disable=["lm-tco"])
+    monkeypatch.setenv("LLM_TCO_DISABLED_PLUGINS", "lm-tco")
+    assert load_catalog().plugins
+
+
+def measured(model="qwen", engine="vllm", speed=1_000.0):
+    """Make a throughput."""
+    return Throughput(
+        gpu="rtx", model=model, quantisation="fp8", engine=engine, output_tokens_per_s=speed, source=SOURCE
+    )
+
+
+def test_throughputs_that_differ_by_engine_ask_for_it_first():
+    """A plugin's name would not tell them apart."""
+    records = Catalog([measured(engine="vllm"), measured(engine="sglang", speed=900.0)])
+
+    with pytest.raises(ConflictingRecordsError, match='Name one by engine = "…". Of one engine: name one by plugin='):
+        records.throughput("rtx", "qwen", "fp8")
+    assert records.throughput("rtx", "qwen", "fp8", engine="sglang").engine == "sglang"
+
+
+def test_a_throughput_that_is_unknown_names_those_of_its_model():
+    """The model was written right: it is the card and the format that were not measured."""
+    records = Catalog([measured(model="qwen2.5-7b"), *(measured(model=f"other-{one}") for one in range(9))])
+
+    with pytest.raises(UnknownRecordError, match="; of 'qwen2.5-7b' there are 'rtx/qwen2.5-7b/fp8/vllm/1'$"):
+        records.throughput("a-very-different-card-80gb", "qwen2.5-7b", "q4_k_m")

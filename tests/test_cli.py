@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -363,3 +365,48 @@ def test_exchange_rates_stand_in_the_header_and_in_the_document(tmp_path):
         "EUR": 1.1,
         "CNY": {"2027-01-01": 0.14, "2027-07-01": 0.135},
     }
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["schema"], ["compare", EXAMPLES / "three-ways.toml"]])
+def test_an_output_that_cannot_be_written_is_one_line(arguments):
+    """A full disk behind a redirection is no bug, and shows no traceback, not even at the end of the program."""
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", "from llm_tco.cli import main; main()", *map(str, arguments)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines() == ["the output cannot be written: No space left on device"]
+
+
+@pytest.mark.parametrize("command", ["compare", "lock", "report", "size", "cache", "route"])
+def test_a_folder_is_no_scenario(command, tmp_path, monkeypatch):
+    """The folder that one is in has no name to put a suffix to."""
+    monkeypatch.chdir(tmp_path)
+
+    result = run(command, ".")
+
+    assert result.exit_code == 2
+    assert result.output == ".: 1 problem\n  cannot be read: Is a directory\n"
+
+
+@pytest.mark.parametrize("command", ["compare", "report", "size", "cache", "route"])
+def test_what_comes_up_while_comparing_names_the_file_and_the_option(command, tmp_path):
+    """A month beyond the horizon is seen by the cost only."""
+    file = tmp_path / "mine.toml"
+    run("init", file)
+    late = '{ kind = "one_off", name = "fee", amount = "1 CNY", month = 99 }'
+    file.write_text(file.read_text("utf-8") + f"\n[options.late]\ncosts = [{late}]\n", "utf-8")
+
+    result = run(command, file)
+
+    assert result.exit_code == 2
+    assert result.output.splitlines()[0] == "mine.toml: 1 problem"
+    assert result.output.splitlines()[1] == "  in the option 'late': month: must be within the 36 months, got 99"

@@ -552,7 +552,7 @@ def test_the_frontier_of_the_example_is_that_of_the_library():
     """Bounds, hull, the chosen threshold, and savings with their intervals."""
     question = load_frontier(FRONTIER)
     frontier = question.frontier
-    best = frontier.best_threshold(quality=0.8)
+    best = frontier.best_of_all(quality=0.8)
     found = document("route", FRONTIER)
 
     assert (found["weak"], found["strong"], found["queries"]) == ("small", "large", 240)
@@ -641,7 +641,7 @@ def test_a_target_that_nothing_meets_is_status_3(tmp_path):
     result = run("route", file)
 
     assert result.exit_code == 3
-    assert "no threshold between small and large meets a quality of 0.99" in " ".join(result.output.split())
+    assert "no threshold between two of the models meets a quality of 0.99" in " ".join(result.output.split())
     assert document("route", file)["chosen"] is None
 
 
@@ -907,3 +907,21 @@ def test_the_title_of_a_log_stands_on_one_line(tmp_path):
     log.write_text("prompt\na\na\nb\n", "utf-8")
 
     assert "log.csv: 3 requests, 2 of them different\n" in run("cache", "--log", log, "--column", "prompt").output
+
+
+def test_a_budget_buys_the_best_threshold_between_any_two_models(tmp_path):
+    """No row of the hull that is a model or a threshold within the budget is better than the chosen one."""
+    (tmp_path / "outcomes.csv").write_bytes((EXAMPLES / "frontier" / "outcomes.csv").read_bytes())
+    file = tmp_path / "frontier.toml"
+    text = FRONTIER.read_text("utf-8")
+    file.write_text(text.replace("quality = 0.80", 'cost_per_request = "0.0015 USD"'), "utf-8")
+
+    found = document("route", file)
+
+    within = [row["quality"] for row in found["hull"] if row["cost_per_request"] <= 0.0015]
+    assert found["chosen"]["cost_per_request"] <= 0.0015
+    assert found["chosen"]["quality"] >= max(within)
+    file.write_text(text.replace("quality = 0.80", 'quality = 0.80\nweak = "small"\nstrong = "large"'), "utf-8")
+    own = document("route", file)
+    assert own["chosen"]["cost_per_request"] == own["cost_at_equal_quality"]["threshold"]
+    assert "threshold between small and large" in run("route", file).output

@@ -552,6 +552,23 @@ def test_a_fleet_without_overflow_still_says_what_it_leaves(tmp_path):
     assert not one.carries
 
 
+def test_the_replicas_are_those_that_the_load_needs():
+    """A fixed fleet of 12 servers may need more replicas than it holds, and the column says so."""
+    result = run("size", SIZE)
+    fixed = document("size", SIZE)["fleets"][1]
+
+    assert max(fixed["replicas"]) > fixed["servers"]["peak"]
+    assert "replicas needed" in " ".join(result.output.split()) or "replicas" not in result.output
+
+
+def test_prompts_that_no_rate_counts_are_said_of_the_size():
+    """A fleet that reads long prompts for nothing has a note beside its servers."""
+    rate = attrs.evolve(LLAMA, input_tokens_per_s=None, output_tokens_per_s=900, input_length=100, output_length=500)
+    (size,) = sizes(fleet(throughput=rate))
+
+    assert "was measured at 100 prompt tokens for 500 generated" in " ".join(size.notes)
+
+
 def test_the_file_of_another_command_is_named_in_one_line(tmp_path):
     """A choice given to compare, a scenario given to choose, and a frontier given to size each name their command."""
     frontier = ROOT / "examples" / "frontier" / "three-models.toml"

@@ -109,6 +109,18 @@ def test_draws_stand_in_front_of_the_months():
     assert demand.input_tokens[:, 1].tolist() == [10_000.0, 40_000.0, 90_000.0]
 
 
+@given(own.workloads(), st.lists(st.floats(0.0, 5.0), min_size=1, max_size=4))
+def test_slices_of_many_draws_join_to_the_whole(workload, levels):
+    """What was cut at another level in each draw adds up to the whole load curve in each of them."""
+    demand = workload.on(TIMELINE)
+
+    below, above = demand.cut(np.array(levels)[:, None])
+    joined = below + above
+
+    assert np.allclose(joined.requests, demand.requests, rtol=1e-9, atol=1e-9 * demand.requests.max())
+    assert np.allclose(joined.load.peak, demand.load.peak)
+
+
 def test_demands_of_different_load_curves_do_not_add():
     """The peak of a sum is unknown where the curves differ."""
     flat = Workload(requests_per_month=1, input_tokens=1, output_tokens=1).on(TIMELINE)

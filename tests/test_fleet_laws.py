@@ -519,6 +519,72 @@ def test_a_power_budget_needs_the_watts_of_a_server():
         Site()
 
 
+def cautions(rate, **load):
+    """Give what a fleet says of a load that its throughput does not count."""
+    fleet = make_fleet()
+    fleet = attrs.evolve(fleet, throughput=attrs.evolve(fleet.throughput, **rate))
+    costs = Purchase(fleet, life_years=3) + Power(fleet, price_per_kwh="1 CNY", pue=1)
+    states = costs.cost(Workload(requests_per_month=1_000, **load).on(TIMELINE)).states
+    return [state for state in states if "prompt" in state.note]
+
+
+MEASURED = {"input_length": 500, "output_length": 2_000}
+
+
+def test_prompts_longer_than_those_of_the_measurement_are_not_free_without_a_word():
+    """16,000 prompt tokens on a record of 500: one caution for the fleet, which says what to state."""
+    (caution,) = cautions(MEASURED, input_tokens=16_000, output_tokens=2_000)
+
+    assert caution.kind == "caution"
+    assert caution.path == ("box",)
+    assert "was measured at 500 prompt tokens for 2,000 generated" in caution.note
+    assert "State its input_tokens_per_s" in caution.note
+
+
+@given(own.workloads(), st.floats(0.0, 5_000.0), st.floats(1.0, 5_000.0))
+def test_a_caution_comes_with_prompts_more_than_a_tenth_longer(workload, prompt, answer):
+    """Of all requests together, for each generated token."""
+    demand = workload.on(TIMELINE)
+    fleet = make_fleet(throughput=attrs.evolve(make_fleet().throughput, input_length=prompt, output_length=answer))
+    asked, allowed = demand.input_tokens.sum() * answer, 1.1 * prompt * demand.output_tokens.sum()
+    assume(asked == 0 or abs(asked - allowed) > 1e-9 * asked)
+
+    assert bool(fleet.size(demand).cautions) == (asked > allowed)
+
+
+@pytest.mark.parametrize(
+    ("rate", "prompt", "answer", "said"),
+    [
+        (MEASURED, 550, 2_000, False),
+        (MEASURED, 551, 2_000, True),
+        (MEASURED | {"input_tokens_per_s": 5_000}, 16_000, 2_000, False),
+        (MEASURED | {"total_tokens_per_s": 5_000}, 16_000, 2_000, False),
+        ({"input_length": 0, "output_length": 1_024}, 1, 1_000, True),
+        ({"input_length": 500}, 900, 1_000, False),
+        ({}, 600, 300, False),
+        ({}, 601, 300, True),
+        ({"output_tokens_per_s": None, "requests_per_s": 5}, 9_000, 300, False),
+        ({"output_tokens_per_s": None, "requests_per_s": 5, "input_length": 500}, 550, 10, False),
+        ({"output_tokens_per_s": None, "requests_per_s": 5, "input_length": 500}, 551, 900, True),
+    ],
+)
+def test_prompts_are_doubted_where_no_rate_counts_them(rate, prompt, answer, said):
+    """A rate of prompts or of all tokens counts them; else the lengths of the measurement decide, or the answers."""
+    assert bool(cautions(rate, input_tokens=prompt, output_tokens=answer)) == said
+
+
+def test_only_the_model_with_long_prompts_is_doubted():
+    """Of a fleet with two models each is held against the requests that it serves."""
+    short = attrs.evolve(make_fleet().throughput, **MEASURED)
+    long = attrs.evolve(short, model="long", input_length=8_000)
+    fleet = make_fleet(throughput={"a": short, "b": long})
+    both = Route(Purchase(fleet, life_years=3), share=0.5)
+
+    states = Router({"a": both, "b": both}).cost(workload(1_000, input_tokens=40).on(TIMELINE)).states
+
+    assert [state.note.split()[2] for state in states] == [short.title]
+
+
 @pytest.mark.parametrize("name", ["peak_wait_s", "racks", "failures", "availability", "outage_minutes_per_year"])
 def test_what_a_fleet_does_not_state_is_not_made_up(name):
     """A figure that needs slots, a site or failures asks for them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import date
 from fractions import Fraction
@@ -747,3 +748,46 @@ def test_a_policy_can_be_read(frontier):
     assert describe(mix) == "0.25 × (always a), 0.75 × (b from a score of 0.15 on, else a)"
     assert point.as_dict()["shares"] == {"a": 0.625, "b": 0.375}
     assert np.allclose(frontier.per_query(mix).mean(axis=1), [point.quality, point.cost_per_request])
+
+
+@given(tables(), st.floats(0, 1))
+def test_the_best_of_all_pairs_is_no_dearer_than_any_pair(outcomes, target):
+    """Its target is met, by a pair of the table, at the least cost among all of them."""
+    frontier = Frontier(outcomes, score="score")
+    found = []
+    for weak, strong in frontier._pairs:
+        names = {"weak": outcomes.models[weak], "strong": outcomes.models[strong]}
+        with contextlib.suppress(InfeasibleError):
+            found.append(frontier.best_threshold(quality=target, **names).cost_per_request)
+    if not found:
+        with pytest.raises(InfeasibleError, match="no threshold between"):
+            frontier.best_of_all(quality=target)
+        return
+
+    best = frontier.best_of_all(quality=target)
+
+    assert best.quality >= target * (1 - 1e-12)
+    assert best.cost_per_request == min(found)
+    budget = frontier.best_of_all(cost_per_request=best.cost_per_request)
+    assert budget.quality >= best.quality
+    assert budget.cost_per_request <= best.cost_per_request * (1 + 1e-12)
+
+
+def test_the_best_of_all_keeps_to_a_model_that_is_named():
+    """A pair that is named is the only one looked at; one model of it leaves the other open."""
+    outcomes = Outcomes(
+        models=("small", "medium", "large"),
+        currency="USD",
+        scores={"score": [0.1, 0.5, 0.9]},
+        quality=[[1, 1, 1], [0, 1, 1], [0, 0, 1]],
+        cost=[[1, 2, 9], [1, 2, 9], [1, 2, 9]],
+    )
+    frontier = Frontier(outcomes, score="score")
+
+    best = frontier.best_of_all(quality=1)
+
+    assert (best.policy.weak, best.policy.strong, best.cost_per_request) == ("medium", "large", 13 / 3)
+    assert frontier.best_of_all(quality=1, strong="large").policy == best.policy
+    own = frontier.best_of_all(quality=1, weak="small", strong="large")
+    assert own.policy == frontier.best_threshold(quality=1).policy
+    assert frontier.best_of_all(quality=0.6, weak="small").policy.strong == "medium"

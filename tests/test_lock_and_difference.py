@@ -173,7 +173,7 @@ def test_a_lock_that_is_too_old_is_named(file):
         load_scenario(file, catalog=catalog())
 
 
-@pytest.mark.parametrize("text", ["", "format = 2", "nonsense", "format = 1\n[[lookups]]\nkind = 3"])
+@pytest.mark.parametrize("text", ["", "format = 3", "nonsense", "format = 2\n[[lookups]]\nkind = 3"])
 def test_what_is_no_lock_is_refused(file, text):
     """A damaged lock is a report, and no traceback."""
     lock_path(file).write_text(text, "utf-8")
@@ -316,3 +316,13 @@ def test_a_tariff_is_asked_for_by_a_day():
     """Where neither the reference nor the scenario's start says one, the report names the field of the file."""
     with pytest.raises(InvalidValueError, match="on: is missing; give the day whose tariff is meant"):
         KeyRef(key="night").find(catalog(), Tariff)
+
+
+def test_a_lock_of_an_earlier_format_is_written_anew(file):
+    """Its hashes were made otherwise, so that it was not edited by hand."""
+    lock(file, catalog())
+    path = lock_path(file)
+    path.write_text(path.read_text("utf-8").replace("format = 2", "format = 1"), "utf-8")
+
+    with pytest.raises(ProblemsError, match="is no lock of format 2; write it anew with llm-tco lock"):
+        load_scenario(file, catalog=catalog())

@@ -764,3 +764,78 @@ def test_what_a_prompt_cache_reads_and_writes_is_billed_as_such():
     assert ApiUsage(stated(cached_input="0.1")).cost(demand).unpriced
     with pytest.raises(InvalidValueError, match="cached_share: must be left out behind a prompt cache"):
         ApiUsage(price, cached_share=0.5).cost(demand)
+
+
+TIERED = {"input": Rate(base="1.25", tiers=[Tier(above_tokens=200_000, price="2.50")])}
+
+
+def states_of(price, workload, start=date(2026, 1, 1)):
+    """Give kinds and notes of the states of a bill of two months."""
+    timeline = Timeline(start, 2)
+    return [(state.kind, state.note) for state in ApiUsage(price).cost(workload.on(timeline)).states]
+
+
+@pytest.mark.parametrize(("mean", "said"), [(190_000, True), (20_000, True), (19_999, False), (100, False)])
+def test_a_mean_near_a_threshold_is_an_estimate(mean, said):
+    """A mean length says nothing of the requests beyond a tier; where some may lie there, the ledger says so."""
+    found = states_of(stated(**TIERED), Workload(requests_per_month=10, input_tokens=mean, output_tokens=9))
+
+    assert [kind for kind, _ in found] == ["estimate"] * said
+    assert all(
+        "other prices above 200,000 input tokens" in note and "State the workload's lengths" in note
+        for _, note in found
+    )
+
+
+def test_stated_lengths_are_no_estimate():
+    """A distribution is known, however short, and so are the parts that it is split into; a flat price needs none."""
+    one, two = (
+        Workload(requests_per_month=10, lengths=rows) for rows in ([[190_000, 9, 1]], [[190_000, 9, 1], [100, 9, 1]])
+    )
+    price, timeline = stated(**TIERED), Timeline(date(2026, 1, 1), 2)
+
+    assert not states_of(price, one)
+    for part in two.on(timeline).split_by_length(1_000):
+        assert not ApiUsage(price).cost(part).states
+    assert not states_of(stated(), Workload(requests_per_month=10, input_tokens=190_000, output_tokens=9))
+
+
+def test_parts_of_a_mean_stay_an_estimate():
+    """Scaling and filtering by length make no distribution of a mean; a tier of a window counts as well."""
+    workload = Workload(requests_per_month=10, input_tokens=190_000, output_tokens=9)
+    window = Window(start="00:00", end="12:00", **TIERED)
+    timeline = Timeline(date(2026, 1, 1), 2)
+    _, long = workload.on(timeline).scaled(0.5).split_by_length(1_000)
+
+    assert {state.kind for state in ApiUsage(stated(**TIERED)).cost(long).states} == {"estimate"}
+    assert [kind for kind, _ in states_of(stated(windows=[window]), workload)] == ["estimate"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        (None, date(2026, 1, 15), True),
+        (None, date(2026, 1, 16), False),
+        (date(2026, 3, 15), None, True),
+        (date(2026, 3, 14), None, False),
+        (date(2025, 1, 1), date(2025, 6, 1), True),
+        (None, None, False),
+    ],
+)
+def test_a_price_of_other_months_is_named(start, end, said):
+    """One price holds in every month whatever its period, and says so where no month has a day of it."""
+    price = stated(period=Period(start=start, end=end))
+    months = Timeline(date(2026, 1, 15), 2)
+
+    found = states_of(price, TEAM, months.start)
+
+    assert [kind for kind, _ in found] == ["caution"] * said
+    assert all(str(price.period) in note and "2026-01-15" in note for _, note in found)
+    assert ApiUsage(price).cost(TEAM.on(months)).amounts("USD").tolist() == [0, 1, 1]
+
+
+def test_a_path_of_one_row_says_no_more_than_that_months_have_no_price():
+    """A path knows what its periods mean."""
+    found = states_of((stated(period=Period(end=date(2025, 1, 1))),), TEAM)
+
+    assert [kind for kind, _ in found] == ["unpriced"]

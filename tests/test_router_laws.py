@@ -271,6 +271,32 @@ def test_a_spill_over_knows_what_it_needs():
         SpillOver(fleet=box(count=1), local=local, overflow=Route(by_request("1"), share=0.5))
 
 
+def test_a_spill_over_caps_nothing_that_runs_elsewhere():
+    """An API in front of the fleet, or one component both ways, is refused with the next step."""
+    fleet = box(count=1)
+    local, cloud = Route(Purchase(fleet, life_years=3)), Route(by_request("1"))
+    demand = TEAM.on(TIMELINE)
+
+    for overflow in (local, Route(by_request("2", "other"))):
+        with pytest.raises(
+            InvalidValueError, match=r"local: reads no fleet, and so not 'box'.*local.max_requests_per_s"
+        ):
+            SpillOver(fleet=fleet, local=cloud, overflow=overflow).cost(demand)
+    with pytest.raises(InvalidValueError, match="overflow: leads to 'purchase', as local does"):
+        SpillOver(fleet=fleet, local=local, overflow=Route(local.target, quality=0.9))
+
+
+@given(own.workloads(), RATIO)
+def test_a_spill_over_may_hold_its_fleet_behind_a_cache(workload, hit_rate):
+    """The fleet sees what the cache leaves, and is still the one whose capacity decides."""
+    cached = SemanticCache(Purchase(box(count=1), life_years=3), hit_rate=hit_rate)
+    fleet = cached.inner.fleet
+
+    ledger = SpillOver(fleet=fleet, local=Route(cached), overflow=Route(by_request("1"))).cost(workload.on(TIMELINE))
+
+    assert set(ledger.loads) == {fleet}
+
+
 @given(own.hourly_loads(), st.integers(1, 10**7), st.floats(0.0, 10.0))
 def test_a_rate_limit_is_kept_in_each_hour(loads, requests, limit):
     """What a provider takes, what spills over, and what a route alone leaves unserved are sums over 168 hours."""
@@ -288,6 +314,67 @@ def test_a_rate_limit_is_kept_in_each_hour(loads, requests, limit):
     assert np.allclose(alone.amounts("CNY")[..., 1:], requests - above, **tolerance)
     assert not spilt.unserved.any()
     assert np.allclose(spilt.amounts("CNY")[..., 1:], requests - above + 3 * above, **tolerance)
+
+
+@given(own.hourly_loads(), st.integers(1, 10**7), RATIO, st.floats(0.0, 10.0), st.floats(0.0, 10.0))
+def test_a_cascade_escalates_what_was_answered(loads, requests, share, first, second):
+    """What lies above the limit of a step has no answer that is judged or asked again: hour by hour over 168 hours."""
+    workload = Workload(requests_per_month=requests, input_tokens=1, output_tokens=1, hourly_load=tuple(loads))
+    demand = workload.on(Timeline(date(2026, 12, 1), 2))
+    rates = [requests / (730 * 3600) * load / (sum(loads) / 168) for load in loads]
+    hour = 3600 * 730 / 168
+    tried = sum(min(rate, first) for rate in rates) * hour
+    again = sum(min(min(rate, first) * share, second) for rate in rates) * hour
+    cascade = Cascade(
+        (
+            Attempt(name="one", target=by_request("1", "one"), escalated_share=share, max_requests_per_s=first),
+            Attempt(name="two", target=by_request("7", "two"), max_requests_per_s=second),
+        ),
+        fee_per_judgement="0.5 CNY",
+    )
+
+    ledger, parts = cascade.cost(demand), cascade.parts(demand)
+
+    tolerance = {"rtol": 1e-9, "atol": 1e-6 * requests}
+    assert np.allclose(ledger.amounts("CNY")[..., 1:], 1.5 * tried + 7 * again, **tolerance)
+    assert np.allclose(ledger.unserved[..., 1:], requests - tried + tried * share - again, **tolerance)
+    assert np.allclose(parts["two"].requests[..., 1:], tried * share, **tolerance)
+    assert np.allclose(sum(part.requests for part in parts.values()), demand.requests, **tolerance)
+
+
+def test_a_cascade_behind_a_rate_limit_of_its_first_step():
+    """Of a million requests at four times the mean, 197,100 are answered at 0.3 a second, and half of those asked again."""
+    load = Workload(requests_per_month=1e6, input_tokens=1, output_tokens=1, peak_to_mean=4)
+    cascade = Cascade(
+        (
+            Attempt(name="f", target=by_request("0", "f"), escalated_share=0.5, max_requests_per_s=0.3),
+            Attempt(name="l", target=by_request("1", "l")),
+        )
+    )
+
+    ledger = cascade.cost(load.on(TIMELINE))
+
+    assert np.isclose(ledger.unserved[1], 802_900)
+    assert np.isclose(ledger.amounts("CNY")[1], 98_550)
+
+
+def test_one_route_in_two_routers_has_a_limit_in_each():
+    """Each router meets the limit at its own volume, and says so."""
+    limited = Route(by_request("1", "limited"), max_requests_per_s=1)
+    one, other = (
+        ThresholdRouter(
+            weak=limited, strong=Route(by_request("2", "strong")), threshold=threshold, scores=((0, 0), (1, 1)),
+            name=f"at {threshold}",
+        )
+        for threshold in (0.25, 0.75)
+    )  # fmt: skip
+    demand = Workload(requests_per_month=5e6, input_tokens=1, output_tokens=1, peak_to_mean=3).on(TIMELINE)
+
+    steps, others = one.cost(demand).steps, other.cost(demand).steps
+
+    assert len(steps) == len(others) == 1
+    assert not steps.keys() & others.keys()
+    assert Stack((one, other)).cost(demand).steps.keys() == steps.keys() | others.keys()
 
 
 @given(mixes.share_routers(), own.workloads(), st.floats(1.0, 10.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import tomllib
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from importlib import resources
 
@@ -14,6 +14,8 @@ import pytest
 
 from llm_tco import Composable, Ledger, Money, load_catalog, load_scenario
 from llm_tco.catalog.catalog import Catalog
+from llm_tco.catalog.prices import TokenPrice
+from llm_tco.catalog.records import Origin, Source
 from llm_tco.components.kinds import llm_tco_components
 from llm_tco.errors import LlmTcoError, ProblemsError, ended
 from llm_tco.money import money
@@ -79,7 +81,7 @@ def put(path, value):
         (("options", "local", "costs", 0, "salvage"), "30000 CNY", "options.local.costs[0].salvage: must be at most the price"),
         (("options", "local", "costs", 0, "fleet"), "bax", "is the name of no fleet in the table [fleets], got 'bax'; did you mean 'box'?"),
         (("options", "local", "costs", 0, "kind"), "purchas", "got 'purchas'; did you mean 'purchase'?"),
-        (("options", "local", "costs", 0, "lief"), 3, "options.local.costs[0].lief: is not a field of Purchase"),
+        (("options", "local", "costs", 0, "lief"), 3, 'options.local.costs[0].lief: is not a field of kind = "purchase"'),
         (("options", "local", "costs"), [], "options.local.costs: must hold at least one cost"),
         (("options", "local", "costs"), 3, "options.local.costs: must be a list, got 3"),
         (("options", "mixed", "inner", "routes", "easy", "share"), Decimal("0.7"), "options.mixed.inner.routes: must sum to 1"),
@@ -341,3 +343,73 @@ def test_a_question_mark_needs_no_full_stop():
 
     assert "?. " not in str(error.value)
     assert (ended("did you mean 'a'?"), ended("no price")) == ("did you mean 'a'?", "no price.")
+
+
+def starter_in(folder, name="base.toml"):
+    """Write the starter scenario into a folder."""
+    text = resources.files("llm_tco").joinpath("starter.toml").read_text("utf-8")
+    (folder / name).write_text(text, "utf-8")
+
+
+LISTED = TokenPrice(
+    provider="acme", model="one", currency="USD", input="1", cached_input="1", output="4",
+    source=Source(title="list", checked=date(2026, 11, 23)), origin=Origin(plugin="acme-prices"),
+)  # fmt: skip
+
+
+def test_a_look_up_replaces_a_stated_row_as_a_whole(tmp_path):
+    """Where a file extends another, its row is what the catalog says, and no mixture with the other's."""
+    starter_in(tmp_path)
+    (tmp_path / "mine.toml").write_text(
+        'extends = "base.toml"\n[prices.mini]\nprovider = "acme"\nmodel = "one"\non = 2026-11-23\n', "utf-8"
+    )
+
+    result = load_scenario(tmp_path / "mine.toml", catalog=CORE.with_records([LISTED])).compare()
+
+    assert [record for record in result["cloud"].ledger.records if isinstance(record, TokenPrice)] == [LISTED]
+
+
+@pytest.mark.parametrize("row", ['provider = "acme"', 'provider = "acme"\nmodel = "one"', 'output = "9"'])
+def test_a_row_that_is_no_look_up_in_itself_changes_the_other(tmp_path, row):
+    """A name or an amount alone is a change of what stands there."""
+    starter_in(tmp_path)
+    (tmp_path / "mine.toml").write_text(f'extends = "base.toml"\n[prices.mini]\n{row}\n', "utf-8")
+
+    result = load_scenario(tmp_path / "mine.toml", catalog=CORE).compare()
+
+    (price,) = (record for record in result["cloud"].ledger.records if isinstance(record, TokenPrice))
+    assert float(price.input.base) == float(STARTER["prices"]["mini"]["input"])
+    assert (price.provider == "acme") == ("acme" in row)
+
+
+def test_a_record_comes_from_the_file_in_which_it_stands(tmp_path):
+    """Of a row that two files state, the extending one is named; of a chain, the one nearest to the reader."""
+    starter_in(tmp_path, "first.toml")
+    (tmp_path / "second.toml").write_text('extends = "first.toml"\n[servers.workstation]\nidle_w = 90\n', "utf-8")
+    (tmp_path / "third.toml").write_text('extends = "second.toml"\n[prices.mini]\noutput = "9"\n', "utf-8")
+
+    result = load_scenario(tmp_path / "third.toml", catalog=CORE).compare()
+
+    found = {record.kind: str(record.origin) for record in result.records}
+    assert found == {"throughput": "first.toml", "server": "second.toml", "price": "third.toml"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        (("options", "local", "costs", 0), {"fleet": "box"}, "options.local.costs[0].kind: is missing; one of api, "),
+        (("options", "local", "costs", 0), 3, "options.local.costs[0]: must be a table with a kind, the name of an option or a component, or a list of costs, got 3"),
+        (("fleets", "box", "server"), 3, "fleets.box.server: must be a table or the key of a record, got 3"),
+        (("fleets", "box", "throughput"), 3, "fleets.box.throughput: must be a table or the name of one in [throughputs], got 3"),
+        (("options", "cloud"), {"kind": "api", "price": 3}, "options.cloud.price: must be a table, the name of one in [prices], or a list of both, got 3"),
+        (("prices", "mini"), 3, "prices.mini: must be a table, got 3"),
+        (("prices", "mini", "windows"), [{"start": time(22), "input": "1"}], "prices.mini.windows[0].start: must be a text, got 22:00:00"),
+        (("prices", "mini", "windows"), [{"start": "22:00", "days": [], "input": "1"}], "prices.mini.windows[0].days: must list days of the week such as 'mon', got []"),
+    ],
+)  # fmt: skip
+def test_a_report_speaks_the_language_of_the_file(path, value, expected):
+    """It says what may stand there, and no word of Python."""
+    found = problems(put(path, value))
+
+    assert any(line.startswith(expected) for line in found), found
+    assert not any("datetime" in line or "'None'" in line or ",)" in line for line in found)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from llm_tco.errors import InvalidValueError, ProblemsError
 from llm_tco.scenario import load_scenario
+from llm_tco.usage.history import read_history
+from llm_tco.usage.outcomes import read_outcomes
 from llm_tco.usage.tables import to_numbers, to_seconds
 from llm_tco.usage.traces import peak_to_mean, read_log, workload_of
 
@@ -154,3 +156,23 @@ def test_times_of_an_array_are_seconds_in_any_unit(unit):
     assert to_seconds(days, "t").tolist() == [0, 172_800]
     with pytest.raises(ProblemsError, match="column 't': must hold numbers, got datetime64"):
         to_numbers(days, "t")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(b"t,in,out\n1,\xff,3\n", "is no text in UTF-8"), (None, "cannot be read: No such file or directory")],
+)
+def test_a_file_that_is_no_table_is_one_report(tmp_path, content, problem):
+    """Logs, histories and outcomes all say what is wrong with their file, and which file it is."""
+    file = tmp_path / "log.csv"
+    if content is not None:
+        file.write_bytes(content)
+
+    for read in (
+        lambda: read_log(file, time="t", input_tokens="in", output_tokens="out"),
+        lambda: read_history(file, tiers="t"),
+        lambda: read_outcomes(file, {}),
+    ):
+        with pytest.raises(ProblemsError) as error:
+            read()
+        assert (error.value.title, error.value.problems) == (str(file), (problem,))

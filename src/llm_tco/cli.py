@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+from typing import Any
 
 try:
     import click
@@ -12,11 +15,21 @@ except ModuleNotFoundError:  # pragma: no cover - exercised by a test in an envi
     sys.stderr.write(f"The command line needs click and rich: {missing_extra('cli')}\n")
     raise SystemExit(1) from None
 
-from llm_tco.commands import EXIT_WRONG_INPUT, catalogs, routing, scenarios, sizing
+from llm_tco.commands import EXIT_INTERNAL, EXIT_WRONG_INPUT, catalogs, routing, scenarios, sizing
 
 
 class _Group(click.Group):
     """Turns what users can mend into a report without a traceback."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if error.filename is not None:  # no output, but a file that somebody forgot to speak of
+                raise
+            _leave_output()
+            click.echo(f"the output cannot be written: {error.strerror}", err=True)
+            sys.exit(EXIT_INTERNAL)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -28,6 +41,12 @@ class _Group(click.Group):
                 raise
             click.echo("\n".join([str(error), *getattr(error, "__notes__", ())]), err=True)
             ctx.exit(EXIT_WRONG_INPUT)
+
+
+def _leave_output() -> None:
+    """Send what is left in the buffer nowhere, so that the end of the program does not try again."""
+    with contextlib.suppress(OSError), open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

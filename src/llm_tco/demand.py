@@ -12,7 +12,7 @@ from llm_tco._fields import FloatArray, Number, column, number, plain, to_number
 from llm_tco.catalog.weeks import time_zone
 from llm_tco.errors import InvalidValueError, MismatchError
 from llm_tco.lengths import SHARES_TOLERANCE, Lengths, to_lengths
-from llm_tco.loadshape import FLAT, HourOfWeek, Load, LoadShape, Peak
+from llm_tco.loadshape import FLAT, HourOfWeek, Load, LoadShape, Peak, same_shape
 from llm_tco.timeline import Timeline
 from llm_tco.units import MONTHS_PER_YEAR
 
@@ -243,13 +243,12 @@ class Demand:
 def _joined(one: Demand, other: Demand) -> Load:
     """Join two adjacent slices of one curve into the slice that spans both."""
     for lower, upper in ((one, other), (other, one)):
-        size = lower.timeline.size
-        if not np.array_equal(np.broadcast_to(lower.load.high, size), np.broadcast_to(upper.load.low, size)):
+        if not np.equal(lower.load.high, upper.load.low).all():
             continue
         whole = Load(lower.load.shape, lower.load.low, upper.load.high)
         expected = whole.volume * (lower.requests * upper.load.volume)
         volumes = (lower.requests + upper.requests) * lower.load.volume * upper.load.volume
-        if lower.load.shape == upper.load.shape and np.allclose(volumes, expected, rtol=1e-9, atol=0.0):
+        if same_shape(lower.load.shape, upper.load.shape) and np.allclose(volumes, expected, rtol=1e-9, atol=0.0):
             return whole
     raise MismatchError(
         "demands that follow different load curves don't add. State one load shape for both, "
@@ -292,7 +291,7 @@ def _lengths_of(holder: Workload | WorkloadPart) -> Lengths:
     if holder.lengths is not None:
         return holder.lengths
     assert holder.input_tokens is not None and holder.output_tokens is not None  # noqa: PT018 - checked at the door
-    return Lengths.fixed(holder.input_tokens, holder.output_tokens)
+    return attrs.evolve(Lengths.fixed(holder.input_tokens, holder.output_tokens), only_means=True)
 
 
 def _to_tags(value: Sequence[str], attribute: attrs.Attribute[Any]) -> tuple[str, ...]:

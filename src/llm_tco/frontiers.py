@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -46,8 +45,9 @@ class StatedFrontier:
         models: For each model, where the table holds what is known of it.
         score: Column with the score of a router; without one there are no thresholds.
         currency: Currency of columns of costs; that of prices is known.
-        weak: Weak model, if another one than the cheapest on the mean.
-        strong: Strong model, if another one than the best of the others.
+        weak: Weak model, if another one than the cheapest on the mean; the target is then met
+            by thresholds with this weak model only.
+        strong: Strong model, if another one than the best of the others; likewise.
         quality: Quality to reach at the least cost.
         cost_per_request: Budget to keep at the best quality, instead.
         baselines: What the saving is stated against; each of `BASELINES` unless said otherwise.
@@ -139,6 +139,8 @@ class FrontierQuestion:
     def chosen(self) -> RoutingPoint:
         """Find the best threshold for the target; without a score, the best mix of models.
 
+        All pairs of models are looked at, those with the weak or the strong model that is stated.
+
         Raises:
             InfeasibleError: Nothing meets the target.
             InvalidValueError: No target is stated.
@@ -146,7 +148,8 @@ class FrontierQuestion:
         check_target(self.stated.quality, self.budget)
         quality, budget = self.stated.quality, self.budget
         if self.frontier.score is not None:
-            return self.frontier.best_threshold(quality=quality, cost_per_request=budget)
+            pair = {"weak": self.stated.weak or None, "strong": self.stated.strong or None}
+            return self.frontier.best_of_all(quality=quality, cost_per_request=budget, **pair)
         return self.frontier.of(self.frontier.hull.policy_at(quality=quality, cost_per_request=budget))
 
     def intervals(self, point: RoutingPoint) -> dict[str, Intervals]:
@@ -197,7 +200,7 @@ def read_frontier(
             if not isinstance(prices, Mapping) or value not in prices:
                 raise problem(f"is the name of nothing in the table [prices], got {value!r}{suggest(value, prices)}")
             return price(prices[value], Price)
-        check_table(value)
+        check_table(value, " or the name of one in [prices]")
         if value.keys() & attrs.fields_dict(FlatPrice).keys() - settable(TokenPrice).keys():
             return build(converter, value, FlatPrice)
         if value.keys() & settable(TokenPrice).keys() - attrs.fields_dict(PriceRef).keys():
@@ -221,7 +224,7 @@ def read_frontier(
 
 def _frontier(stated: StatedFrontier, title: str, folder: Path) -> Frontier:
     try:
-        table = csv_table(folder / stated.outcomes)
+        table = read_table(folder / stated.outcomes)
     except ProblemsError as error:
         raise ProblemsError(title, [f"frontier.outcomes: {error.title}: {line}" for line in error.problems]) from None
     absent = [
@@ -242,19 +245,3 @@ def _frontier(stated: StatedFrontier, title: str, folder: Path) -> Frontier:
         raise ProblemsError(title, [f"frontier.outcomes: {line}" for line in error.problems]) from None
     except LlmTcoError as error:
         raise ProblemsError(title, [f"frontier: {error}"]) from None
-
-
-def csv_table(path: Path) -> dict[str, list[str]]:
-    """Read a CSV file as columns of text.
-
-    Raises:
-        ProblemsError: It cannot be read, or is no such table.
-    """
-    try:
-        return read_table(path)
-    except OSError as error:
-        raise ProblemsError(str(path), [f"cannot be read: {error.strerror}"]) from None
-    except UnicodeDecodeError:
-        raise ProblemsError(str(path), ["is no text in UTF-8"]) from None
-    except csv.Error as error:
-        raise ProblemsError(str(path), [f"is no CSV: {error}"]) from None

@@ -45,6 +45,7 @@ class Lengths:
             the prompt tokens, shape `(..., K)`.
         written_tokens: Prompt tokens of each kind that are written to one, likewise.
         written_ttl: For how long they are kept there, such as `"5m"`, where it is stated.
+        only_means: Whether the lengths are means in the place of a distribution that nobody stated.
     """
 
     input_tokens: FloatArray = _atoms_field()
@@ -53,6 +54,7 @@ class Lengths:
     cached_tokens: FloatArray = _no_atoms_field()
     written_tokens: FloatArray = _no_atoms_field()
     written_ttl: str | None = None
+    only_means: bool = False
 
     def __attrs_post_init__(self) -> None:
         kinds = self.weights.shape
@@ -101,6 +103,7 @@ class Lengths:
             self.cached_tokens[..., chosen],
             self.written_tokens[..., chosen],
             self.written_ttl,
+            self.only_means,
         )
 
     def same_as(self, other: Lengths) -> bool:

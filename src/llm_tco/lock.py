@@ -29,7 +29,7 @@ LOCKABLE: Final[Mapping[str, type[Record]]] = {kind.kind: kind for kind in (Serv
 """The kinds of record that a scenario can look up."""
 
 SUFFIX: Final = ".lock"
-FORMAT: Final = 1
+FORMAT: Final = 2
 _HEADER: Final = """\
 # The records that the scenario looked up, as they were then. llm-tco compare uses them in the
 # place of what the plugins say today. Write it anew with: llm-tco lock {name}

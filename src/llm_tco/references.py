@@ -32,6 +32,7 @@ class PriceRef:
 
     Attributes:
         IN_WORDS: What a report of problems calls it, and so below.
+        ONE_OF: Fields of which one must be stated.
         provider: Who sells it.
         model: Name of the model there.
         on: The day whose price is meant.
@@ -43,6 +44,7 @@ class PriceRef:
     """
 
     IN_WORDS: ClassVar[str] = "a price that the catalog is asked for"
+    ONE_OF: ClassVar[frozenset[str]] = frozenset({"on", "path"})
 
     provider: str = text()
     model: str = text()
@@ -107,3 +109,17 @@ class KeyRef:
             raise InvalidValueError("on", "is missing; give the day whose tariff is meant, or a start of the scenario")
         record: Record = getattr(catalog, kind.kind)(self.key, on=self.on, plugin=self.plugin)
         return record
+
+
+def reference_of(kind: type[Record]) -> type[PriceRef | ThroughputRef | KeyRef]:
+    """Give the words by which records of a kind are asked for."""
+    return {TokenPrice: PriceRef, Throughput: ThroughputRef}.get(kind, KeyRef)
+
+
+def is_look_up(table: str, row: Mapping[str, object]) -> bool:
+    """Say whether a row of a table of records asks the catalog for one, with all that this needs."""
+    reference = reference_of(RECORD_TABLES[table])
+    fields = attrs.fields_dict(reference)
+    needed = {name for name, field in fields.items() if field.default is attrs.NOTHING}
+    one_of: frozenset[str] = getattr(reference, "ONE_OF", frozenset())
+    return needed <= row.keys() <= fields.keys() and not (one_of and one_of.isdisjoint(row))

@@ -32,7 +32,7 @@ from llm_tco.errors import InvalidValueError, LlmTcoError, ProblemsError, sugges
 from llm_tco.financing import FinancialTerms
 from llm_tco.lock import Lookup, Lookups, lock_path, read_lock
 from llm_tco.money import Quote, check_currency, exchange_rates
-from llm_tco.references import RECORD_TABLES, KeyRef, PriceRef, ThroughputRef
+from llm_tco.references import RECORD_TABLES, KeyRef, PriceRef, ThroughputRef, is_look_up, reference_of
 from llm_tco.serving.fleet import Fleet
 from llm_tco.structure import Problems, build, check_table, problem, reported, said, settable
 from llm_tco.texts import Proposal
@@ -104,7 +104,8 @@ def load_scenario(path: str | Path, *, catalog: Catalog | None = None, locked: b
 
     Args:
         path: The file. It may extend another by `extends = "other.toml"`: tables are
-            merged, everything else replaces what stands there.
+            merged, everything else replaces what stands there, and so does a row that looks
+            a record up.
         catalog: Where records are looked up; without one, every installed plugin.
         locked: Whether records come from the lock beside the file, where there is one; see
             `llm_tco.lock`.
@@ -113,9 +114,10 @@ def load_scenario(path: str | Path, *, catalog: Catalog | None = None, locked: b
         ProblemsError: One report with every problem of the file and its path.
     """
     file = Path(path)
+    document = read_document(file)
     beside = lock_path(file)
     lock = read_lock(beside) if locked and beside.is_file() else None
-    return _Reader(read_document(file), file.name, catalog, lock).whole()
+    return _Reader(document, file.name, catalog, lock).whole()
 
 
 def read_document(file: Path) -> dict[str, Any]:
@@ -204,13 +206,33 @@ def _read(file: Path, below: tuple[Path, ...]) -> dict[str, Any]:
     if not (file.parent / base).exists():
         near = suggest(base, sorted(other.name for other in file.parent.glob("*.toml") if other.name != file.name))
         raise ProblemsError(str(file), [f"extends: cannot be read: there is no file {base!r} beside it{near}"])
-    return _merged(_read(file.parent / base, (*below, file.resolve())), document, ())
+    other = file.parent / base
+    return _merged(_standing_in(_read(other, (*below, file.resolve())), other.name), document, ())
+
+
+class _Table(dict[str, Any]):
+    """A table of a file that another one extends, with the name of the file in which it stands."""
+
+    file: str
+
+
+def _standing_in(value: Any, file: str) -> Any:
+    """Mark every table that is not marked yet."""
+    if isinstance(value, list):
+        return [_standing_in(item, file) for item in value]
+    if not isinstance(value, dict) or isinstance(value, _Table):
+        return value
+    table = _Table({key: _standing_in(item, file) for key, item in value.items()})
+    table.file = file
+    return table
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any], place: tuple[str, ...]) -> dict[str, Any]:
     """Merge two tables that stand at one place of a document."""
     if place[:1] in (("options",), ("components",)) and len(place) > 1 and over.keys() & {"kind", "costs"}:
         return over  # another option or component, not a change of this one
+    if len(place) == 2 and place[0] in RECORD_TABLES and is_look_up(place[0], over):
+        return over  # likewise
     result = dict(base)
     for key, value in over.items():
         below = result.get(key)
@@ -223,6 +245,12 @@ def _merged(base: dict[str, Any], over: dict[str, Any], place: tuple[str, ...]) 
 
 _MADE_OF: Final[Mapping[str, Any]] = {"fleets": Fleet, "components": Component}
 """What tables hold that hold no records."""
+
+_OR_A_NAME: Final[Mapping[type, str]] = {
+    TokenPrice: ", the name of one in [prices], or a list of both",
+    Throughput: " or the name of one in [throughputs]",
+}
+"""What may stand in the place of the table of a record, if not a key."""
 
 _STAND_IN: Final = {"unreadable": Stack()}
 """Options in the place of those that could not be read, so that the rest is checked as well."""
@@ -387,13 +415,17 @@ class _Reader:
             return made
         if isinstance(value, list):
             return Stack(self._parts(value))
-        check_table(value)
-        kind = value.get("kind")
+        check_table(value, " with a kind, the name of an option or a component, or a list of costs")
+        if "kind" not in value:
+            raise Problems([("kind", f"is missing; one of {', '.join(self.catalog.kinds)}")])
+        kind = value["kind"]
         try:
-            made_of: Any = self.catalog.component(kind if isinstance(kind, str) else repr(kind))
+            made_of: Any = self.catalog.component(kind if isinstance(kind, str) else said(kind))
         except LlmTcoError as error:
             raise Problems([("kind", str(error))]) from None
-        component: Component = build(self.converter, value, made_of, extra=frozenset({"kind"}))
+        component: Component = build(
+            self.converter, value, made_of, extra=frozenset({"kind"}), words=f'kind = "{kind}"'
+        )
         if isinstance(component, Stack) and not component.parts:
             raise Problems([("parts", "must hold at least one cost")])
         return component
@@ -402,7 +434,7 @@ class _Reader:
         if _is_made(value, Fleet):
             return value  # type: ignore[no-any-return]  # a fleet
         if not isinstance(value, str):
-            raise problem(f"must be the name of a fleet in the table [fleets], got {value!r}")
+            raise problem(f"must be the name of a fleet in the table [fleets], got {said(value)}")
         fleets = self._table("fleets")
         if value not in fleets:
             raise problem(f"is the name of no fleet in the table [fleets], got {value!r}{suggest(value, fleets)}")
@@ -428,8 +460,8 @@ class _Reader:
         return self._stated(kind, None, value, plain)
 
     def _stated(self, kind: type[Record], name: str | None, row: Any, plain: Callable[[Any, Any], Any]) -> Any:
-        check_table(row)
-        reference: type = {TokenPrice: PriceRef, Throughput: ThroughputRef}.get(kind, KeyRef)
+        reference: Any = reference_of(kind)
+        check_table(row, "" if name else _OR_A_NAME.get(kind, " or the key of a record"))
         if not row.keys() & (settable(kind).keys() - attrs.fields_dict(reference).keys()):
             return self._look_up(lambda: build(self.converter, row, reference), kind)
         if SET_BY_LIBRARY & row.keys():
@@ -439,7 +471,7 @@ class _Reader:
             )  # fmt: skip
         named = {"key": name, "name": name} if name and "key" in attrs.fields_dict(kind) else {}
         record = plain({"authority": "user", **named, **row}, kind)
-        return attrs.evolve(record, origin=Origin(plugin=self.title))
+        return attrs.evolve(record, origin=Origin(plugin=getattr(row, "file", self.title)))
 
     def _look_up(self, reference: Callable[[], Any], kind: type[Record]) -> Any:
         words = reference()
@@ -476,7 +508,7 @@ def _is_made(value: Any, kind: type) -> bool:
 
 def _lengths(value: Any) -> Lengths:
     if not isinstance(value, (list, tuple)):
-        raise problem(f"must be a list of rows [input tokens, output tokens, weight], got {value!r}")
+        raise problem(f"must be a list of rows [input tokens, output tokens, weight], got {said(value)}")
     if not all(isinstance(row, (list, tuple)) for row in value):
         raise problem("must hold rows of [input tokens, output tokens, weight]")
     try:

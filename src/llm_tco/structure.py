@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -60,7 +60,7 @@ def said(value: object) -> str:
     """Write a value as it stands in a file."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, Decimal | date):
+    if isinstance(value, Decimal | date | time):
         return str(value)
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(said, value))}]"
@@ -203,10 +203,10 @@ def _structure_mapping(converter: cattrs.Converter, kind: Any) -> Callable[[Any,
     return structure
 
 
-def check_table(value: object) -> None:
-    """Refuse what is not a table of named values."""
+def check_table(value: object, or_else: str = "") -> None:
+    """Refuse what is not a table of named values, and say what else it could have been."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise problem(f"must be a table, got {said(value)}")
+        raise problem(f"must be a table{or_else}, got {said(value)}")
 
 
 def _structure_class(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
@@ -222,7 +222,9 @@ def settable(kind: type) -> dict[str, attrs.Attribute[Any]]:
     return {name: field for name, field in fields.items() if field.init and not name.startswith("_")}
 
 
-def build(converter: cattrs.Converter, value: Any, kind: type[T], *, extra: frozenset[str] = frozenset()) -> T:
+def build(
+    converter: cattrs.Converter, value: Any, kind: type[T], *, extra: frozenset[str] = frozenset(), words: str = ""
+) -> T:
     """Build an attrs object from a table and report every problem of it.
 
     Args:
@@ -230,14 +232,16 @@ def build(converter: cattrs.Converter, value: Any, kind: type[T], *, extra: froz
         value: The table.
         kind: The class.
         extra: Keys of the table that are not fields and were dealt with elsewhere.
+        words: What a report of problems calls the class, if not by its name.
 
     Raises:
         Problems: What is wrong, with the path below this place.
     """
     check_table(value)
     fields = settable(kind)
+    words = words or getattr(kind, "IN_WORDS", kind.__name__)
     found = [
-        (key, f"is not a field of {getattr(kind, 'IN_WORDS', kind.__name__)}{suggest(key, fields)}")
+        (key, f"is not a field of {words}{suggest(key, fields)}")
         for key in value
         if key not in fields and key not in extra
     ]
@@ -247,15 +251,17 @@ def build(converter: cattrs.Converter, value: Any, kind: type[T], *, extra: froz
             if field.default is attrs.NOTHING:
                 found.append((name, "is missing"))
             continue
+        given_as = value[name]
         try:
             target: Any = field.type
-            item = converter.structure(value[name], target)
+            item = given_as = converter.structure(value[name], target)
             _check(field, item)
             given[name] = item
         except Problems as problems:
             found += problems.below(name)
         except InvalidValueError as error:
-            found.append((error.field if error.field.startswith(f"{name}.") else name, error.problem))
+            place = error.field if error.field.startswith(f"{name}.") else name
+            found.append((place, _as_written(error.problem, given_as)))
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             found.append((name, str(error)))
     if found:
@@ -266,6 +272,11 @@ def build(converter: cattrs.Converter, value: Any, kind: type[T], *, extra: froz
         raise Problems([(error.field, error.problem)]) from None
     except (LlmTcoError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise problem(str(error) or type(error).__name__) from None
+
+
+def _as_written(text: str, value: object) -> str:
+    """Take what only Python writes so out of the text of a problem."""
+    return text.replace(repr(value), said(value)) if isinstance(value, (tuple, date, time)) else text
 
 
 def _check(field: attrs.Attribute[Any], item: Any) -> None:

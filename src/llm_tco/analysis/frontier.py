@@ -289,24 +289,68 @@ class Frontier:
             InfeasibleError: No threshold reaches it.
             InvalidValueError: No score was named, or neither or both targets were given.
         """
+        return self._best(quality, cost_per_request, [self._pair(weak, strong)])
+
+    def best_of_all(
+        self,
+        *,
+        quality: float | None = None,
+        cost_per_request: float | None = None,
+        weak: str | None = None,
+        strong: str | None = None,
+    ) -> RoutingPoint:
+        """Find the best threshold for a target among all pairs of models; see `best_threshold`.
+
+        Args:
+            quality: Quality to reach.
+            cost_per_request: Budget instead. [currency]
+            weak: Only pairs with this weak model.
+            strong: Only pairs with this strong model.
+
+        Raises:
+            InfeasibleError: No threshold reaches it.
+            InvalidValueError: No score was named, or neither or both targets were given.
+        """
+        own = self._pair(weak, strong)
+        stated = {place: own[place] for place, name in enumerate((weak, strong)) if name is not None}
+        pairs = [pair for pair in self._pairs if all(pair[place] == model for place, model in stated.items())]
+        return self._best(quality, cost_per_request, [own, *(pair for pair in pairs if pair != own)])
+
+    def _best(
+        self, quality: float | None, cost_per_request: float | None, pairs: list[tuple[int, int]]
+    ) -> RoutingPoint:
+        """Find the best threshold for a target between the models of some pairs; of equal ones, the first."""
         check_target(quality, cost_per_request)
-        curve = self.curve(weak=weak, strong=strong)
+        ranked, curves = self._ranked, np.stack([self._curve(pair)[:2] for pair in pairs], axis=1)
+        qualities, costs = curves.reshape(2, -1)
         if quality is not None:
-            within, best = meets(curve.quality, quality), f"the best threshold has a quality of {curve.quality.max():g}"
-            keys = (-curve.quality, curve.cost_per_request)
+            within, best = meets(qualities, quality), f"the best threshold has a quality of {qualities.max():g}"
+            keys = (-qualities, costs)
         else:
-            within = meets(float(cost_per_request or 0.0), curve.cost_per_request)
-            best = f"the cheapest threshold costs {curve.cost_per_request.min():g} {self.outcomes.currency} per request"
-            keys = (curve.cost_per_request, -curve.quality)
+            within = meets(float(cost_per_request or 0.0), costs)
+            best = f"the cheapest threshold costs {costs.min():g} {self.outcomes.currency} per request"
+            keys = (costs, -qualities)
+        models = self.outcomes.models
         if not within.any():
             target = f"a quality of {quality:g}" if quality is not None else f"a budget of {cost_per_request:g}"
+            between = f"{models[pairs[0][0]]} and {models[pairs[0][1]]}" if len(pairs) == 1 else "two of the models"
             raise InfeasibleError(
-                f"no threshold between {curve.weak} and {curve.strong} meets {target}: {best}. "
+                f"no threshold between {between} meets {target}: {best}. "
                 "Change the target, or look at the hull, which mixes all models."
             )
         found = np.flatnonzero(within)
-        place = found[np.lexsort((keys[0][found], keys[1][found]))[0]]
-        return self.of(Threshold(weak=curve.weak, strong=curve.strong, at=float(curve.thresholds[place])))
+        pair, cut = divmod(int(found[np.lexsort((keys[0][found], keys[1][found]))[0]]), ranked.thresholds.size)
+        weak, strong = (models[place] for place in pairs[pair])
+        return self.of(Threshold(weak=weak, strong=strong, at=float(ranked.thresholds[cut])))
+
+    @cached_property
+    def _pairs(self) -> list[tuple[int, int]]:
+        """The pairs of a weak and a strong model between which thresholds are looked at."""
+        cost, quality = self._totals[1], self._totals[0]
+        by_cost = sorted(range(cost.size), key=lambda place: (cost[place], quality[place]))
+        pairs = list(combinations(by_cost, 2))
+        pairs += [(b, a) for a, b in pairs if cost[a] == cost[b]]  # none of the two is dearer
+        return list(dict.fromkeys([*pairs, self._pair(None, None)]))
 
     @cached_property
     def hull(self) -> Hull:
@@ -319,11 +363,7 @@ class Frontier:
         models = self.outcomes.models
         policies: list[Policy] = [Always(model) for model in models]
         figures = [self._totals[:2] / len(self.outcomes)]
-        by_cost = sorted(range(len(models)), key=lambda place: (self._totals[1, place], self._totals[0, place]))
-        pairs = list(combinations(by_cost, 2))
-        pairs += [(b, a) for a, b in pairs if self._totals[1, a] == self._totals[1, b]]  # none of the two is dearer
-        pairs = list(dict.fromkeys([*pairs, self._pair(None, None)]))
-        for pair in pairs if self.score is not None else ():
+        for pair in self._pairs if self.score is not None else ():
             curve = self._curve(pair)[:2]
             corners = upper_hull(curve[1], curve[0])
             weak, strong = (models[place] for place in pair)

@@ -72,7 +72,7 @@ class PartOfRouter(Composable):
             ledger = Ledger(timeline=demand.timeline, lines=lines, served=none + 1.0, rising=True)
         else:
             part = demand.scaled(self.share).tagged(self.tag)
-            ledger = hand_out({self.tag: self.route}, {self.tag: part})
+            ledger = hand_out(self, {self.tag: self.route}, {self.tag: part})
         return with_fee(ledger, self, self.fee_per_request, demand)
 
 

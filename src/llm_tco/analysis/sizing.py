@@ -108,7 +108,7 @@ class FleetSize:
         power_note: Why there is no power; empty where there is.
         models: How each model stands on a replica.
         steps: The next volumes at which a server more is needed, or the fleet is full.
-        notes: Limits that were met.
+        notes: Limits that were met, and what of the load is not counted.
     """
 
     option: str
@@ -216,7 +216,7 @@ def _size(option: Option, plan: FleetPlan, short: FloatArray, catalog: Catalog) 
         power_note=why,
         models=tuple(_models(fleet, plan.demand, catalog)),
         steps=next_steps(fleet, option.demand, behind=None if plan.demand.same_as(option.demand) else option.component),
-        notes=tuple(state.note for state in plan.limits),
+        notes=tuple(state.note for state in (*plan.limits, *plan.cautions)),
     )
 
 

@@ -26,6 +26,9 @@ _BRINGS = {
 """The plugins of this project that bring each kind of record."""
 
 
+_LISTED = 8
+"""Records of a word that a text names."""
+
 _LISTED_BY = {"gpu": "llm-tco gpus", "model": "llm-tco models", "price": "llm-tco prices"}
 """The command that lists the records of a kind."""
 
@@ -48,7 +51,12 @@ def hint_of(kind: type[Record], words: tuple[str, ...], asked: str, known: Seque
             f"llm-tco-{words[0]}, or state the price yourself"
         )
     listed = _LISTED_BY.get(kind.kind, f"Catalog.all({kind.__name__})")
-    by_word = suggest(words[1] if len(words) > 1 else asked, _by_word(known))
+    word = words[1] if len(words) > 1 else asked
+    having = [one for one in known if word in one.split("/")[1:2]]
+    if having and not near:
+        more = f" and {len(having) - _LISTED} more" if len(having) > _LISTED else ""
+        return f"; of {word!r} there are {', '.join(map(repr, having[:_LISTED]))}{more}"
+    by_word = suggest(word, _by_word(known))
     return near or by_word or f"; {listed} lists those that are there"
 
 
@@ -68,9 +76,10 @@ def conflict(asked: str, leading: Sequence[Record], different: Sequence[str]) ->
         f"{', '.join(f'{name} {shown(getattr(record, name))}' for name in different)}, from {record.source}"
         for record in leading
     )
+    by_engine = 'Name one by engine = "…". Of one engine: name' if "engine" in different else "Name"
     return (
         f"{len(leading)} records of equal authority state {asked} differently:\n{lines}\n"
-        "Name one by plugin=, rank plugins by prefer=, or disable one."
+        f"{by_engine} one by plugin=, rank plugins by prefer=, or disable one."
     )
 
 

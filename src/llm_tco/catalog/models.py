@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import attrs
 import numpy as np
 
-from llm_tco._fields import FloatArray, Number, number, text, whole
+from llm_tco._fields import FloatArray, Number, column, number, text, whole
 from llm_tco.catalog.records import Record, Source
 from llm_tco.errors import InvalidValueError
 
@@ -105,6 +105,12 @@ class Model(Record):
         return (self.key,)
 
 
+LONGER_PROMPTS: Final = 1.1
+"""Prompt tokens of a load over those of a measurement above which the difference is said."""
+LONG_PROMPTS: Final = 2.0
+"""Prompt tokens for each generated one above which a measurement without lengths is doubted: reading is much faster."""
+
+
 @attrs.frozen(kw_only=True)
 class Throughput(Record):
     """What one replica of a model delivers when it is kept busy.
@@ -112,7 +118,8 @@ class Throughput(Record):
     A request keeps a replica busy for the sum of the stated terms: input tokens over
     the input rate, output tokens over the output rate, all tokens over the total rate,
     one over the request rate. A rate that is not stated adds no term, so that a rate of
-    output tokens that was measured with its prefill stands alone.
+    output tokens that was measured with its prefill stands alone. Prompts longer than those of
+    the measurement are then not counted: `uncounted_prompts` says so.
 
     Attributes:
         gpu: Key of the accelerator.
@@ -196,6 +203,52 @@ class Throughput(Record):
         prompt, answer = np.broadcast_arrays(np.asarray(input_tokens, float), np.asarray(output_tokens, float))
         seconds = self.busy_seconds(prompt[..., None], answer[..., None])[..., 0]
         return np.asarray(answer / seconds)
+
+    @property
+    def counts_prompts(self) -> bool:
+        """Whether a rate of its own counts prompt tokens."""
+        return self.input_tokens_per_s is not None or self.total_tokens_per_s is not None
+
+    def uncounted_prompts(
+        self, input_tokens: FloatArray, output_tokens: FloatArray, requests: FloatArray
+    ) -> str | None:
+        """Say what reading the prompts of a load takes that no rate counts; None where nothing is to be said.
+
+        A rate of generated tokens, or of requests, holds the reading of the prompts with which it
+        was measured. Longer ones would be free. Where the record does not say how long they were,
+        this is said of loads with more prompt tokens than generated ones only.
+
+        Args:
+            input_tokens: Prompt tokens that are read in each month.
+            output_tokens: Generated tokens in each month.
+            requests: Requests in each month.
+        """
+        if self.counts_prompts:
+            return None
+        if self.output_tokens_per_s is None:
+            return self._longer(input_tokens, requests, None)
+        if self.input_length is not None and self.output_length is not None:
+            return self._longer(input_tokens, output_tokens, self.output_length)
+        if not (input_tokens > LONG_PROMPTS * output_tokens).any():
+            return None
+        return (
+            f"the throughput {self.title} has no rate of prompt tokens, so that reading these prompts, more than twice as "
+            "long as their answers, takes no time. State its input_tokens_per_s, or the input_length and output_length of its measurement."
+        )
+
+    def _longer(self, input_tokens: FloatArray, amount: FloatArray, measured: Number | None) -> str | None:
+        """Say that there are more prompt tokens for each of an amount than were measured for so much of it."""
+        if self.input_length is None:
+            return None
+        most = column(self.input_length) / column(1.0 if measured is None else measured)
+        if not (input_tokens > LONGER_PROMPTS * most * amount).any():
+            return None
+        each = "a request" if measured is None else f"for {np.mean(measured):,.6g} generated"
+        return (
+            f"the throughput {self.title} was measured at {np.mean(self.input_length):,.6g} prompt tokens {each}; what "
+            "longer prompts take is not counted. State its input_tokens_per_s, or take one that was measured with "
+            "prompts like these."
+        )
 
     def busy_seconds(self, input_tokens: FloatArray, output_tokens: FloatArray) -> FloatArray:
         """Give the time for which a request keeps one replica busy.

@@ -24,7 +24,7 @@ from llm_tco.catalog.needs import MemoryClaim, ModelScore, QuantisationLoss, Tas
 from llm_tco.catalog.prices import TokenPrice
 from llm_tco.catalog.records import Origin, Record
 from llm_tco.catalog.tariffs import ServicePrice, Tariff
-from llm_tco.errors import suggest
+from llm_tco.errors import InvalidValueError, suggest
 
 DISABLED_VARIABLE: Final = "LLM_TCO_DISABLED_PLUGINS"
 """Environment variable: names of plugins to leave out, separated by commas."""
@@ -114,11 +114,18 @@ def load_catalog(
         A catalog; its `plugins` say how the loading went.
 
     Raises:
+        InvalidValueError: A name in `disable` is that of no plugin. In the environment variable,
+            which may be set for several environments, such a name has no effect.
         ImportError: With `strict`, where a plugin is broken.
     """
-    disable = (disable,) if isinstance(disable, str) else disable
+    disable = (disable,) if isinstance(disable, str) else tuple(disable)
     named = os.environ.get(DISABLED_VARIABLE, "").split(",")
     loaded = load_all(frozenset(plain_name(name) for name in (*disable, *named) if name.strip()))
+    known = {plain_name(name): name for one in loaded for name in (one.report.name, one.report.distribution)}
+    for name in disable:
+        if plain_name(name) not in known:
+            near = suggest(name, sorted(set(known.values())))
+            raise InvalidValueError("disable", f"must name installed plugins, got {name!r}{near}")
     broken = [str(one.report) for one in loaded if one.report.status == "broken"]
     if strict and broken:
         raise ImportError("; ".join(broken))

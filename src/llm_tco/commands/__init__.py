@@ -7,13 +7,34 @@ line or a wrong scenario, with a report; 3 where the command worked and the answ
 from __future__ import annotations
 
 import json
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
+if TYPE_CHECKING:
+    from llm_tco.analysis.compare import Comparison
+    from llm_tco.scenario import Scenario
+
+EXIT_INTERNAL: Final = 1
 EXIT_WRONG_INPUT: Final = 2
 EXIT_NO: Final = 3
 """No option carries the load at known prices, a plugin has problems, a record is stale."""
+
+
+def compared(file: Path, scenario: Scenario) -> Comparison:
+    """Compare the options of a scenario; what comes up names the file, and the option where it did.
+
+    Raises:
+        ProblemsError: The options cannot be compared.
+    """
+    from llm_tco.errors import LlmTcoError, ProblemsError
+
+    try:
+        return scenario.compare()
+    except LlmTcoError as error:
+        where = "".join(f"{note}: " for note in getattr(error, "__notes__", ()))
+        raise ProblemsError(file.name, [f"{where}{error}"]) from error
 
 
 def print_json(document: object) -> None:
@@ -36,8 +57,6 @@ def print_tables(renderable: object) -> None:
 
 def write_file(path: object, text: str) -> None:
     """Write a file in UTF-8, or say why not."""
-    from pathlib import Path
-
     try:
         Path(str(path)).write_text(text, "utf-8", newline="\n")
     except OSError as error:

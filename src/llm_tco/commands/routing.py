@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from llm_tco.commands import EXIT_NO, json_option, print_json, print_tables
+from llm_tco.commands import EXIT_NO, compared, json_option, print_json, print_tables
 
 if TYPE_CHECKING:
     from llm_tco.analysis.compare import Comparison, Option
@@ -101,7 +101,7 @@ def _caches(file: Path, option: str | None, *, unlocked: bool, as_json: bool) ->
     from llm_tco.scenario import load_scenario
 
     scenario = load_scenario(file, locked=not unlocked)
-    comparison = scenario.compare()
+    comparison = compared(file, scenario)
     cases = [case for name in _named(comparison, option) for case in cache_cases(comparison, name)]
     if not cases:
         where = "no option" if option is None else f"the option {option!r}"
@@ -131,14 +131,13 @@ def _log(
     *,
     as_json: bool,
 ) -> None:
-    from llm_tco.frontiers import csv_table
     from llm_tco.report.caches import log_document, render_log
     from llm_tco.units import SECONDS_PER_HOUR
     from llm_tco.usage.similar import SHINGLE, exact_hits, lru_curve, near_hits
-    from llm_tco.usage.tables import take_columns, to_seconds
+    from llm_tco.usage.tables import read_table, take_columns, to_seconds
 
     names = [column, *([] if time_column is None else [time_column])]
-    columns: Mapping[str, list[str]] = take_columns(csv_table(log), names, title=str(log))  # type: ignore[assignment]  # columns of text
+    columns: Mapping[str, list[str]] = take_columns(read_table(log), names, title=str(log))  # type: ignore[assignment]  # columns of text
     prompts = columns[column]
     seconds = None if time_column is None else to_seconds(columns[time_column], time_column, title=str(log))
     ttl_s = None if ttl_h is None else ttl_h * SECONDS_PER_HOUR
@@ -266,7 +265,7 @@ def _optimise(
     from llm_tco.scenario import load_scenario
 
     scenario = load_scenario(file, locked=not unlocked)
-    comparison = scenario.compare()
+    comparison = compared(file, scenario)
     ways = {name: found for name in _named(comparison, option) if (found := _alternatives(comparison[name], servers))}
     if not ways:
         where = "no option holds" if option is None else f"the option {option!r} does not hold"
@@ -353,7 +352,7 @@ def _routers(file: Path, option: str | None, *, unlocked: bool, as_json: bool) -
     from llm_tco.scenario import load_scenario
 
     scenario = load_scenario(file, locked=not unlocked)
-    comparison = scenario.compare()
+    comparison = compared(file, scenario)
     routers = [
         router_figures(view, path, option=name)
         for name in _named(comparison, option)
@@ -399,14 +398,14 @@ def _history(
     path: Path, columns: Mapping[str, str], currency: str | None, costs: Mapping[str, str], *, as_json: bool
 ) -> None:
     from llm_tco.errors import suggest
-    from llm_tco.frontiers import csv_table
     from llm_tco.report.routing import history_document, render_history
     from llm_tco.usage.history import history_of
+    from llm_tco.usage.tables import read_table
 
     for name in columns:
         if name not in _HISTORY:
             raise click.UsageError(f"--column {name}=…: is no field of a history{suggest(name, _HISTORY)}")
-    table = csv_table(path)
+    table = read_table(path)
     # Columns that are called like a field are that field, unless another one is named for it.
     read: dict[str, str] = {**{name: name for name in _HISTORY if name in table}, **columns}
     if "tiers" not in read:

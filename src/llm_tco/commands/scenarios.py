@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from llm_tco.commands import EXIT_NO, json_option, print_json, print_tables, write_file
+from llm_tco.commands import EXIT_NO, compared, json_option, print_json, print_tables, write_file
 
 
 @click.command()
@@ -22,7 +22,7 @@ def compare(file: Path, *, as_json: bool, unlocked: bool) -> None:
     from llm_tco.scenario import load_scenario
 
     scenario = load_scenario(file, locked=not unlocked)
-    comparison = scenario.compare()
+    comparison = compared(file, scenario)
     result = document(comparison, title=scenario.title)
     if as_json:
         print_json(result)
@@ -58,7 +58,7 @@ def report(
 
     scenario = load_scenario(file)
     texts = scenario.proposal or Proposal()
-    comparison = scenario.compare()
+    comparison = compared(file, scenario)
     chosen, other = pair(comparison, option or texts.option, instead_of or texts.instead_of)
     found = figures(comparison, chosen, other, roi_above=texts.recommend_if_roi_above)
     about = {"title": scenario.title, "description": scenario.description}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from llm_tco.commands import EXIT_NO, json_option, print_json, print_tables
+from llm_tco.commands import EXIT_NO, compared, json_option, print_json, print_tables
 
 
 @click.command()
@@ -25,7 +25,7 @@ def size(file: Path, *, as_json: bool, unlocked: bool) -> None:
     from llm_tco.scenario import load_scenario
 
     scenario = load_scenario(file, locked=not unlocked)
-    sizes = fleet_sizes(scenario.compare(), load_catalog())
+    sizes = fleet_sizes(compared(file, scenario), load_catalog())
     if as_json:
         print_json(size_document(scenario.title, sizes))
     else:

@@ -44,6 +44,16 @@ _REASONING_UNKNOWN: Final = (
     "{} bills reasoning tokens apart, and how many of the output tokens are reasoning is not known: all are priced as "
     "output. State reasoning_share"
 )
+_LENGTHS_UNKNOWN: Final = (
+    "{} has other prices above {:,} input tokens, and of the requests only the mean length is known: each is taken to "
+    "have it. State the workload's lengths"
+)
+_NEAR_A_THRESHOLD: Final = 0.1
+"""From which part of a threshold on a mean may stand for requests beyond it that matter."""
+_NOT_IN_FORCE: Final = (
+    "{} holds {}, which no day of the months from {} on is in, and prices them all the same: state the price that "
+    "holds then, or a path of rows"
+)
 _HOURS_UNKNOWN: Final = (
     "{} has other prices at some hours, and the hours of the load are not known: each hour of the week counts "
     "alike. State the workload's hourly_load"
@@ -187,8 +197,22 @@ def _left_open(api: ApiUsage, row: TokenPrice, demand: Demand, hours: Hours) -> 
         yield "estimate", _HOURS_UNKNOWN.format(row.title)
     elif row.windows and isinstance(demand.load.shape, HourOfWeek) and demand.load.shape.timezone is None:
         yield "caution", _WHOSE_CLOCK.format(row.timezone)
+    for threshold in _near_thresholds(row, demand):
+        yield "estimate", _LENGTHS_UNKNOWN.format(row.title, threshold)
+    start, end = demand.timeline.start, demand.timeline.days[-1]
+    if api.price is row and (_start(row) >= end or (row.period.end or date.max) <= start):
+        yield "caution", _NOT_IN_FORCE.format(row.title, row.period, start)
     if api.reasoning_share is None and any(flat.reasoning not in (None, flat.output) for flat in row.flats):
         yield "estimate", _REASONING_UNKNOWN.format(row.title)
+
+
+def _near_thresholds(row: TokenPrice, demand: Demand) -> list[int]:
+    """Give the lowest threshold that requests may pass of which only the mean length is known; there may be none."""
+    means = [float(np.max(stream.lengths.input_tokens)) for stream in demand.streams if stream.lengths.only_means]
+    rates = [rate for flat in row.flats for rate in (flat.input, flat.cached_input, flat.output, flat.reasoning)]
+    rates += [rate for flat in row.flats for rate in flat.cache_write.values()]
+    thresholds = {tier.above_tokens for rate in rates if rate is not None for tier in rate.tiers} - {0}
+    return sorted(n for n in thresholds if any(mean >= n * _NEAR_A_THRESHOLD for mean in means))[:1]
 
 
 def _in_force(price: Prices, timeline: Timeline) -> Iterator[tuple[TokenPrice, Mask]]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from llm_tco._fields import Number, choice, is_a, number, text
 from llm_tco.components.base import Component, Composable
-from llm_tco.components.router import Route, check_routes, hand_out, with_fee
+from llm_tco.components.router import Route, check_routes, hand_out, taken_by, with_fee
 from llm_tco.demand import Demand, Stream
 from llm_tco.errors import InvalidValueError, suggest
 from llm_tco.finance.discounting import real_array
@@ -216,7 +216,7 @@ class RuleRouter(Composable):
 
     def cost(self, demand: Demand) -> Ledger:
         """Split the demand, ask each component once, and add the router's own cost."""
-        answered = hand_out(self.routes, self.parts(demand)).under(self.name)
+        answered = hand_out(self, self.routes, self.parts(demand)).under(self.name)
         return with_fee(answered, self, self.fee_per_request, demand)
 
 
@@ -309,7 +309,7 @@ class ThresholdRouter(Composable):
 
     def cost(self, demand: Demand) -> Ledger:
         """Split the demand, ask each component once, and add the router's own cost."""
-        answered = hand_out(self.routes, self.parts(demand)).under(self.name)
+        answered = hand_out(self, self.routes, self.parts(demand)).under(self.name)
         return with_fee(answered, self, self.fee_per_request, demand)
 
 
@@ -321,6 +321,8 @@ class Attempt:
         name: What it is called. Requests carry it as a tag.
         target: What is asked.
         escalated_share: Share of its answers that are not kept: they are asked again at the next step.
+            What lies above its `max_requests_per_s` has no answer and is not asked again; what
+            its target itself leaves unserved, such as a fleet with a count, is escalated like the rest.
         quality: Share of right answers among those that are kept, 0 to 1.
         quality_of_all: The same if every request were asked there and every answer kept, for baselines.
         latency_s: Mean time until an answer. [s]
@@ -377,13 +379,15 @@ class Cascade(Composable):
         left, found = demand, {}
         for attempt in self.attempts:
             found[attempt.name] = left.tagged(attempt.name)
-            left = left.scaled(0.0 if attempt.escalated_share is None else attempt.escalated_share)
+            answered, _ = taken_by(attempt, left)
+            left = answered.scaled(0.0 if attempt.escalated_share is None else attempt.escalated_share)
         return found
 
     def parts(self, demand: Demand) -> dict[str, Demand]:
-        """Say which requests are answered for good by each step."""
-        kept = self._kept
-        return {name: part.scaled(kept[name]) for name, part in self.asked(demand).items()}
+        """Say which requests end at each step: those that it answers for good, and those above its limit."""
+        steps = list(self.asked(demand).items())
+        ended = {name: _less(part, later) for (name, part), (_, later) in itertools.pairwise(steps)}
+        return {**ended, steps[-1][0]: steps[-1][1]}
 
     @property
     def _kept(self) -> dict[str, Number]:
@@ -395,9 +399,18 @@ class Cascade(Composable):
     def cost(self, demand: Demand) -> Ledger:
         """Ask each step with what the steps before it have escalated."""
         asked = self.asked(demand)
-        answered = hand_out(self.routes, asked, self._kept).under(self.name)
+        answered = hand_out(self, self.routes, asked, self._kept).under(self.name)
         # A request that two steps leave unserved is one request.
         answered = attrs.evolve(answered, unserved=np.minimum(answered.unserved, demand.requests))
         for attempt in self.attempts[:-1]:
-            answered = with_fee(answered, self, self.fee_per_judgement, asked[attempt.name])
+            judged, _ = taken_by(attempt, asked[attempt.name])
+            answered = with_fee(answered, self, self.fee_per_judgement, judged)
         return answered
+
+
+def _less(demand: Demand, later: Demand) -> Demand:
+    """Take away the requests of another demand with as many streams."""
+    pairs = zip(demand.streams, later.streams, strict=True)
+    return attrs.evolve(
+        demand, streams=tuple(attrs.evolve(one, requests=one.requests - other.requests) for one, other in pairs)
+    )

@@ -75,7 +75,19 @@ def limit_level(way: Way, demand: Demand) -> FloatArray:
     return np.asarray(np.minimum(level, beyond))
 
 
-def _within_limits(ways: Mapping[str, Way], parts: Mapping[str, Demand]) -> tuple[dict[str, Demand], Ledger]:
+def taken_by(way: Way, demand: Demand) -> tuple[Demand, FloatArray]:
+    """Give what a way takes of a demand, and how many requests of each month lie above its limit."""
+    if way.max_requests_per_s is None:
+        return demand, np.zeros(demand.timeline.size)
+    below, above = demand.cut(limit_level(way, demand))
+    if np.any(above.requests > 0):
+        return below, above.requests
+    return demand, above.requests  # it stays the whole of its load curve
+
+
+def _within_limits(
+    router: Hashable, ways: Mapping[str, Way], parts: Mapping[str, Demand]
+) -> tuple[dict[str, Demand], Ledger]:
     """Cut off what lies above the limits of some ways; the ledger holds it as unserved."""
     taken, timeline = dict(parts), next(iter(parts.values())).timeline
     unserved: FloatArray = np.zeros(timeline.size)
@@ -88,23 +100,27 @@ def _within_limits(ways: Mapping[str, Way], parts: Mapping[str, Demand]) -> tupl
                 f"{name}.max_requests_per_s",
                 "is the limit of a component to which another route leads as well. Make one route of both",
             )
-        level = limit_level(way, parts[name])
-        steps[way, "limit"] = parts[name].load.segment(level)
-        below, above = parts[name].cut(level)
-        if np.any(above.requests > 0):  # else it stays the whole of its load curve
-            taken[name], unserved = below, unserved + above.requests
+        steps[router, name, "limit"] = parts[name].load.segment(limit_level(way, parts[name]))
+        taken[name], above = taken_by(way, parts[name])
+        unserved = unserved + above
     return taken, Ledger(timeline=timeline, unserved=unserved, steps=steps)
 
 
-def hand_out(ways: Mapping[str, Way], parts: Mapping[str, Demand], kept: Mapping[str, Number] | None = None) -> Ledger:
+def hand_out(
+    router: Hashable,
+    ways: Mapping[str, Way],
+    parts: Mapping[str, Demand],
+    kept: Mapping[str, Number] | None = None,
+) -> Ledger:
     """Ask each target once, with the sum of the demands that lead to it, and add the ledgers.
 
     Args:
+        router: Whose ways they are; with a way's name it tells its limit from those of other routers.
         ways: The ways by name.
         parts: The demand of each.
         kept: The share of the answers of each way that is kept; all where nothing is said.
     """
-    parts, over = _within_limits(ways, parts)
+    parts, over = _within_limits(router, ways, parts)
     together: dict[int, list[str]] = {}
     for name in sorted(ways):
         together.setdefault(id(ways[name].target), []).append(name)
@@ -172,4 +188,4 @@ class Router(Composable):
 
     def cost(self, demand: Demand) -> Ledger:
         """Split the demand, ask each component once, and add the router's own cost."""
-        return with_fee(hand_out(self.routes, self.parts(demand)), self, self.fee_per_request, demand)
+        return with_fee(hand_out(self, self.routes, self.parts(demand)), self, self.fee_per_request, demand)

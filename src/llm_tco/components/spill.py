@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from llm_tco._fields import FloatArray, is_a, text
-from llm_tco.components.base import Composable
+from llm_tco.components.base import Component, Composable
 from llm_tco.components.router import FITS, Route, hand_out, limit_level, with_fee
 from llm_tco.demand import Demand
 from llm_tco.errors import InvalidValueError
@@ -57,6 +57,12 @@ class SpillOver(Composable):
                 f"must have a limit: {self.fleet.name!r} grows with its load, so that nothing spills over. "
                 "State its count",
             )
+        if self.overflow.target is self.local.target:
+            raise InvalidValueError(
+                "overflow",
+                f"leads to {self.local.target.name!r}, as local does: what is above its capacity would come back "
+                "to it. Name another component, or leave the spill-over out",
+            )
         for name, route in self.routes.items():
             if route.share is not None:
                 raise InvalidValueError(f"{name}.share", "follows from the capacity; leave it out")
@@ -90,12 +96,26 @@ class SpillOver(Composable):
     def cost(self, demand: Demand) -> Ledger:
         """Cut the load curve at the capacity, ask both routes, and add the router's own cost."""
         level = self.level(demand)
-        answered = hand_out(self.routes, self._cut(demand, level)).under(self.name)
-        if self.fleet is not None and self.fleet not in answered.loads:
-            raise InvalidValueError(
-                "local", f"reads another fleet than {self.fleet.name!r}, whose capacity decides. Name one fleet in both"
-            )
+        parts = self._cut(demand, level)
+        answered = hand_out(self, self.routes, parts).under(self.name)
+        if self.fleet is not None:
+            _check_reads(self.local.target, self.fleet, answered, parts["local"])
         unserved = np.where(answered.unserved > _ROUNDING * demand.requests, answered.unserved, 0.0)
         steps = {**answered.steps, (self, "level"): demand.load.segment(level)}
         answered = attrs.evolve(answered, unserved=unserved, steps=steps)
         return with_fee(answered, self, self.fee_per_request, demand)
+
+
+def _check_reads(local: Component, fleet: Fleet, answered: Ledger, below: Demand) -> None:
+    """Refuse a local route that does not read the fleet; that the overflow reads it is not enough."""
+    load = answered.loads.get(fleet)
+    if load is not None and load.demand is below:
+        return
+    loads = local.cost(below).loads
+    if fleet not in loads:
+        reads = "another fleet than" if loads else "no fleet, and so not"
+        raise InvalidValueError(
+            "local",
+            f"reads {reads} {fleet.name!r}, whose capacity decides. Name costs of that fleet there; for a route "
+            "that is no fleet, leave fleet out and state local.max_requests_per_s",
+        )

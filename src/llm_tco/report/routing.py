@@ -342,9 +342,14 @@ def _chosen(document: Mapping[str, Any], factor: int, unit: str, digits: int) ->
         yield from (Text(""), grid(title, heads, [_against(saving, factor, digits) for saving in savings]))
     equal = document["cost_at_equal_quality"]
     if equal is not None:
-        rows = [(way, "not reached" if cost is None else figure(cost * factor, digits)) for way, cost in equal.items()]
+        between = f"{document['weak']} and {document['strong']}"
+        names = {"random": f"{between} at random", "threshold": f"threshold between {between}"}
+        rows = [
+            (names.get(way, way), "not reached" if cost is None else figure(cost * factor, digits))
+            for way, cost in equal.items()
+        ]
         title = f"A quality of {percent(target['quality'])} costs"
-        yield from (Text(""), grid(title, ("way", f"{currency} for {unit}"), rows))
+        yield from (Text(""), grid(title, ("way", f"{currency} for {unit}"), rows, words=(0,)))
     if document["score"] is not None:
         yield Text("")
         yield Text("The threshold was chosen on the queries that judge it: expect a little less on new ones.")

@@ -84,7 +84,7 @@ def render_sizes(title: str, sizes: Sequence[FleetSize]) -> RenderableType:
         for size in sizes
     ]
     headings = {
-        "fleet": "fleet", "replicas": "replicas", "servers": "servers", "busy": "busy", "kwh": "kWh a month",
+        "fleet": "fleet", "replicas": "replicas needed", "servers": "servers", "busy": "busy", "kwh": "kWh a month",
         "peak_kw": "peak kW", "unserved": "unserved",
     }  # fmt: skip
     models = [

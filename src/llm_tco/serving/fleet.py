@@ -16,6 +16,7 @@ from llm_tco.catalog.records import Record
 from llm_tco.demand import Demand, Stream
 from llm_tco.errors import InvalidValueError, UnknownRecordError
 from llm_tco.ledger import FleetLoad, Ledger, State
+from llm_tco.lengths import Lengths
 from llm_tco.lines import Line
 from llm_tco.serving.energy import PowerCap, Site
 from llm_tco.serving.queueing import WaitTarget, load_for, mean_wait_s, replicas_for
@@ -49,6 +50,7 @@ class FleetPlan:
         overloaded: The straight piece of the load curve on which a limited fleet's capacity
             lies; it does not change where cost is affine in the volume.
         limits: What a reader must know of limits that were met.
+        cautions: What a reader must know of the load that the throughput does not count.
     """
 
     fleet: Fleet
@@ -66,6 +68,7 @@ class FleetPlan:
     unserved: FloatArray
     overloaded: FloatArray
     limits: tuple[State, ...] = ()
+    cautions: tuple[State, ...] = ()
 
     @property
     def utilisation(self) -> FloatArray:
@@ -165,7 +168,7 @@ class FleetPlan:
             unserved=self.unserved,
             loads={fleet: FleetLoad(demand=self.demand)},
             steps=steps,
-            states=frozenset([*fleet.states(), *self.limits]),
+            states=frozenset([*fleet.states(), *self.limits, *self.cautions]),
             records=(*fleet.records, *records),
             served=np.ones(self.demand.timeline.size),
             rising=rising,
@@ -329,10 +332,26 @@ class Fleet:
         work = np.zeros(demand.timeline.size)
         for stream in demand.streams:
             lengths = stream.lengths
-            fresh = lengths.input_tokens - lengths.cached_tokens  # a prefix that is read keeps nobody busy
-            seconds = self._throughput_for(stream).busy_seconds(fresh, lengths.output_tokens)
+            seconds = self._throughput_for(stream).busy_seconds(_fresh(lengths), lengths.output_tokens)
             work = work + stream.requests * lengths.mean(seconds) / SECONDS_PER_HOUR
         return work if self.power_cap is None else work / column(self.power_cap.share_of_speed)
+
+    def _cautions(self, demand: Demand) -> tuple[State, ...]:
+        """Say of which throughputs no rate counts the prompts of their requests."""
+        doubtful = (throughput for throughput in self._throughputs if not throughput.counts_prompts)
+        notes = (throughput.uncounted_prompts(*self._tokens(throughput, demand)) for throughput in doubtful)
+        return tuple(State(kind="caution", path=(self.name,), note=note) for note in notes if note is not None)
+
+    def _tokens(self, throughput: Throughput, demand: Demand) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Give the prompt tokens that are read, the generated ones and the requests that a throughput serves."""
+        read, generated, requests = (np.zeros(demand.timeline.size) for _ in range(3))
+        for stream in demand.streams:
+            if self._throughput_for(stream) is throughput:
+                lengths = stream.lengths
+                read = read + stream.requests * lengths.mean(_fresh(lengths))
+                generated = generated + stream.requests * lengths.mean(lengths.output_tokens)
+                requests = requests + stream.requests
+        return read, generated, requests
 
     def _size(self, demand: Demand) -> FleetPlan:
         in_month = demand.timeline.index > 0
@@ -373,6 +392,7 @@ class Fleet:
             unserved=demand.requests * (1.0 - carried),
             overloaded=overloaded,
             limits=limits,
+            cautions=self._cautions(demand),
         )
 
     def _servers(self, carrying: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray, tuple[State, ...]]:
@@ -409,6 +429,11 @@ class Fleet:
         if self.wait is None or self.slots is None:
             return np.asarray(room)
         return np.minimum(room, load_for(self.wait, whole_ones, self.slots, request_s * self.slots))
+
+
+def _fresh(lengths: Lengths) -> FloatArray:
+    """Give the prompt tokens that are read: a prefix that is cached keeps nobody busy."""
+    return lengths.input_tokens - lengths.cached_tokens
 
 
 def _per_request(seconds: FloatArray, requests: FloatArray) -> FloatArray:

@@ -67,11 +67,18 @@ def read_table(path: str | Path) -> dict[str, list[str]]:
     """Read a CSV file with a header as columns of text; blank lines are no rows.
 
     Raises:
-        ProblemsError: The header is missing or names a column twice, or rows have another
-            number of fields than the header.
+        ProblemsError: The file cannot be read, the header is missing or names a column twice,
+            or rows have another number of fields than the header.
     """
-    with Path(path).open(newline="", encoding="utf-8-sig") as file:
-        header, *rows = [fields for fields in csv.reader(file) if fields] or [[]]
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            header, *rows = [fields for fields in csv.reader(file) if fields] or [[]]
+    except OSError as error:
+        raise ProblemsError(str(path), [f"cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ProblemsError(str(path), ["is no text in UTF-8"]) from None
+    except csv.Error as error:
+        raise ProblemsError(str(path), [f"is no CSV: {error}"]) from None
     if not header:
         raise ProblemsError(str(path), ["has no header"])
     twice = sorted({name for name in header if header.count(name) > 1})
