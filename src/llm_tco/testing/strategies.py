@@ -394,7 +394,7 @@ def simple_components(currency: str = "CNY") -> st.SearchStrategy[Component]:
 
 def loans() -> st.SearchStrategy[Loan]:
     """Draw loans."""
-    return st.builds(Loan, rate_per_year=st.floats(-0.05, 0.5), months=st.integers(1, 60), share=st.floats(0.0, 1.0))
+    return st.builds(Loan, rate_per_year=st.floats(-0.05, 0.5), months=st.integers(1, 60), share=amounts(0.0, 1.0))
 
 
 def leases() -> st.SearchStrategy[Lease]:
@@ -403,7 +403,7 @@ def leases() -> st.SearchStrategy[Lease]:
         Lease,
         rate_per_year=st.floats(-0.05, 0.5),
         months=st.integers(1, 60),
-        buyout_share=st.floats(0.0, 1.0),
+        buyout_share=amounts(0.0, 1.0),
         when=st.sampled_from(["begin", "end"]),
         cancellable=st.booleans(),
     )
