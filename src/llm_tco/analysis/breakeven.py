@@ -29,8 +29,8 @@ PARTS: Final = 24
 """Parts into which a piece with a step in it is cut."""
 MAX_POINTS: Final = 5_000
 """Volumes that are evaluated for a pair at most; what is left is reported as a range."""
-BLOCK: Final = 64
-"""Volumes that are evaluated at once: with the hours of the week and the months they fit the cache."""
+BLOCK: Final = 128
+"""Volumes that are evaluated at once: with the hours of the week and three years of months, 6 MB an array."""
 GRID_PARTS: Final = 64
 """Parts into which the range is cut where a cost is curved and may fall."""
 
