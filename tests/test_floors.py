@@ -72,7 +72,7 @@ FLOORS = [
     {"components.policies", "components.spill", "usage.tables"},
     {"components.kinds", "usage.outcomes", "usage.similar", "usage.traces"},
     {"usage.history"},
-    {"analysis.crossings", "analysis.hulls", "analysis.routing", "analysis.terms"},
+    {"analysis.crossings", "analysis.doubts", "analysis.hulls", "analysis.routing", "analysis.terms"},
     {"analysis.breakeven", "analysis.frontier", "analysis.pieces"},
     {"analysis.resampling", "analysis.shares"},
     {"analysis.compare"},

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import attrs
 import numpy as np
 
-from llm_tco._fields import MAX_WHOLE, FloatArray, Number, large_rates
+from llm_tco._fields import MAX_WHOLE, FloatArray, Number
 from llm_tco.analysis.breakeven import VolumeSearch
 from llm_tco.analysis.crossings import Crossings, crossings
+from llm_tco.analysis.doubts import doubts_of, slips_of
 from llm_tco.analysis.terms import Terms, finite
-from llm_tco.catalog.checks import USER, check_record
 from llm_tco.catalog.records import Record
 from llm_tco.components.base import Component
 from llm_tco.demand import Demand, Workload, check_shares
@@ -22,7 +22,7 @@ from llm_tco.errors import DoubleCountError, InfeasibleError, InvalidValueError,
 from llm_tco.finance.discounting import annual_rate, as_float, npv, summed
 from llm_tco.finance.returns import Irr, discounted_payback, irr_report, payback, profitability_index, roi
 from llm_tco.financing import FinancialTerms
-from llm_tco.ledger import Ledger, State
+from llm_tco.ledger import Ledger
 from llm_tco.lines import NATURES, Basis, cancelled
 from llm_tco.money import ExchangeRates, Quote
 from llm_tco.timeline import Timeline
@@ -464,11 +464,11 @@ def compare(
     ceiling = int(max(min(most, MAX_WHOLE / SEARCH_FACTOR) * SEARCH_FACTOR, 1_000.0))
     if volumes is not None and not 0 < volumes[0] < volumes[1] <= MAX_WHOLE:
         raise InvalidValueError("volumes", f"must be a lowest and a higher number of requests, got {volumes}")
-    found, common = {}, _doubts(terms) | _doubts(workload, "workload")
+    found, common = {}, doubts_of(terms) | doubts_of(workload, "workload")
     for name, component in options.items():
         try:
             ledger = terms.ledger(component, demand)
-            if doubts := common | _doubts(component) | _slips(ledger.records):
+            if doubts := common | doubts_of(component) | slips_of(ledger.records):
                 ledger = attrs.evolve(ledger, states=ledger.states | doubts)
             found[name] = Option(name=name, component=component, demand=demand, terms=terms, ledger=ledger)
             found[name].cash  # noqa: B018 - refuses an overflow here, not at a later reading
@@ -476,29 +476,6 @@ def compare(
             error.add_note(f"in the option {name!r}")
             raise
     return Comparison(options=found, workload=workload, timeline=timeline, terms=terms, volumes=volumes or (1, ceiling))
-
-
-def _doubts(holder: object, *path: str) -> frozenset[State]:
-    """Warn of rates that may have been written as percents; they are taken as they stand."""
-    return frozenset(
-        State(
-            kind="caution",
-            path=place,
-            note=f"is {rate:g}, which is {rate * 100:g} %; where {rate:g} % is meant, write {rate / 100:g}",
-        )
-        for place, rate in large_rates(holder, path)
-    )
-
-
-def _slips(records: Iterable[Record]) -> frozenset[State]:
-    """Warn of implausible figures in records that no loader has held against the bounds."""
-    return frozenset(
-        State(kind="caution", path=(problem.where,), note=f"{problem.what}. {problem.mend}")
-        for record in records
-        if record.origin is None or record.authority == USER
-        for problem in check_record(record)
-        if problem.check == "bounds"
-    )
 
 
 def _check_kinds(options: object, workload: object, timeline: object) -> None:
